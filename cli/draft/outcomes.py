@@ -28,7 +28,7 @@ _ENDPOINTS = {
 
 _DIED = (
     r"death\w*|dead|deadstatus|died|deceased|expired?|os|dth\w*|event\w*|tod|tot|verstorben|gestorben|deces|decede|"
-    r"muerte|falleci\w*|falec\w*|murio|morreu|decedut[oa]|morte?|morto|morta|overleden|dod\w*|doed\w*|avliden|zgon|"
+    r"muerte|falleci\w*|falec\w*|murio|morreu|decedut[oa]|morte?|morto|morta|overleden|doe?d\w*|avliden|zgon|"
     r"zmar\w*|umrti|zemrel\w*|kuollut"
 )
 _DEATH = re.compile(
@@ -37,7 +37,7 @@ _DEATH = re.compile(
 )
 _SAYS_DIED = re.compile(rf"\b({_DIED})\b")
 _HORIZON = re.compile(
-    r"\d ?(d|days?|w|wks?|weeks?|m|mo|mos|mths?|months?|y|yrs?|years?|tage?|monate?|jahre?|ans?|anos?|anni)\b|"
+    r"\d ?(d|days?|w|wks?|weeks?|m|mo|mos|mths?|months?|y|yrs?|years?|tag|tagen?|monate?|jahre?|ans?|anos?|anni)\b|"
     r"\b(mort|surv|survival|os) ?\d+$"
 )
 """An event within so many days or years, which says nothing of what was later."""
@@ -110,7 +110,7 @@ def _add_dates(table: TableDraft) -> bool:
 
 
 _DATE_OF_DEATH = (
-    r"death|died|deceas|dth|todes|sterbe|verstorben|deces|muerte|exitus|fallec|\bdod\b|dods|doed|expir|overl|zgon|umrti|"
+    r"death|died|deceas|dth|todes|sterbe|verstorben|deces|muerte|exitus|fallec|\bdod\b|doe?ds|expir|overl|zgon|umrti|"
     r"kuolin|obito|morte"
 )
 
@@ -153,11 +153,11 @@ def _ask_of_others(table: TableDraft, times: list[Draft]) -> None:
         times[0].checks.append(f"{', '.join(others)} could tell the time as well: which one counts, and do they agree?")
 
 
-_OVERALL = re.compile(r"\b(os|sg)\b|surviv|survtime|\btime\b|futime|death|ue?berleben|survie|superviv")
+_OVERALL = re.compile(r"\b(os|sg)\b|surviv|survtime|\btime\b|futime|death|u(?:e)?berleben|survie|superviv")
 _TIME = re.compile(
     r"\b(time|days?|months?|weeks?|years?|futime|fup|follow ?up|surv|survtime|survival|os|tag\w?|monate|jahre|suivi|"
     r"dss|dfs|pfs|pfi|dfi|rfs|efs|d?mfs|zeit|dag(ar|e|er|en)|czas|aval|overlevelse|"
-    r"\w*ue?berleben(szeit)?|survie|supervivencia|sg|slp|ssp|deathtime)\b"
+    r"\w*u(?:e)?berleben(szeit)?|survie|supervivencia|sg|slp|ssp|deathtime)\b"
 )
 
 

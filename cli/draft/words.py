@@ -86,11 +86,7 @@ UNITS: tuple[tuple[re.Pattern[str], str, float], ...] = (
     (re.compile(r"\b(in|inch(es)?)\b(?=\))", re.I), "cm", 2.54),
     (re.compile(r"\bpack.?years?\b", re.I), "pack-years", 1),
     (re.compile(r"\bbmi\b|kg ?/ ?m", re.I), "kg/m2", 1),
-    (
-        re.compile(r"\b(days?|tage?n?|jours?|dias?|giorni|dagen|dagar|dage|dager)\b", re.I),
-        "days",
-        1,
-    ),  # codespell:ignore
+    (re.compile(r"\b(days?|tag(e|en)?|jours?|dias?|giorni|dag(en|ar|e|er))\b", re.I), "days", 1),
     (re.compile(r"\b(weeks?|wks?|wochen?|semaines?|semanas?|settimane|weken)\b", re.I), "weeks", 1),
     (re.compile(r"\b(months?|mths?|mos?|monate?n?|mois|mes(es)?|mesi|maanden)\b", re.I), "months", 1),
     (
