@@ -371,10 +371,9 @@ class MatrixTables:
     ) -> TableReader:
         """Return the reader of a matrix; it is compared with no earlier one."""
         config = self.datasets[dataset]
-        panel = frozenset(config.genes)
         preamble = Preamble()
         chunks = preamble.without(plain_bytes(chunks))
-        rows = TableRows(chunks, lambda cells: _score(cells, panel), max_columns=MAX_COLUMNS, max_record=MAX_ROW)
+        rows = TableRows(chunks, lambda cells: _score(cells, config), max_columns=MAX_COLUMNS, max_record=MAX_ROW)
         check_width(rows.header)
         return ExpressionMatrix(
             dataset,
@@ -398,9 +397,10 @@ class MatrixTables:
         pin_assay(self.ledger, rna_group(self.stack, dataset, config).name, matrix_assay(config.require_matrix()))
 
 
-def _score(cells: Sequence[str], panel: frozenset[str]) -> int:
+def _score(cells: Sequence[str], config: GenomicsConfig) -> int:
     """Prefer the delimiter that yields genes of the panel; where none does, the one that makes most cells."""
-    return len(panel.intersection(cells)) * MAX_ROW + len(cells)
+    key_of = config.require_matrix().key_of
+    return len({*map(key_of, config.genes)}.intersection(map(key_of, cells))) * MAX_ROW or len(cells)
 
 
 def _numbered(rows: TableRows) -> Iterator[tuple[int, list[str]]]:
