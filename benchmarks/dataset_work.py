@@ -38,9 +38,11 @@ def main() -> int:
 
 def _measure(records: int, emulator: int) -> tuple[float, float, float, float, int]:
     calls = _CallCounter()
-    entries = list(_records(records))
+    entries = (("bench", record) for record in _records(records))
     parallel_map = importlib.import_module("multimodal.aws.ports").parallel_map
-    write, batches = _writer(entries)
+    store = importlib.import_module("multimodal.aws.feature_store")
+    batches = list(iter(lambda: list(islice(entries, store.MAX_BATCH)), []))
+    write = store.SageMakerRecords().write
     started, cpu, served = time.perf_counter(), time.process_time(), _cpu_of(emulator)
     list(parallel_map(write, batches))
     accepted, count = time.perf_counter() - started, calls.count
@@ -49,17 +51,6 @@ def _measure(records: int, emulator: int) -> tuple[float, float, float, float, i
         raise SystemExit(f"a query counts {found} of {records} records")
     seen = time.perf_counter() - started
     return accepted, seen, time.process_time() - cpu, _cpu_of(emulator) - served, count
-
-
-def _writer(entries: list[dict[str, str]]) -> tuple[Any, list[Any]]:
-    """Return the checkout's way to write, and what it takes."""
-    store = importlib.import_module("multimodal.aws.feature_store")
-    writer = store.SageMakerRecords()
-    if not hasattr(writer, "write"):
-        return lambda record: writer.put("bench", record), entries
-    batches = iter(entries)
-    parts = list(iter(lambda: [("bench", record) for record in islice(batches, store.MAX_BATCH)], []))
-    return writer.write, parts
 
 
 def _records(count: int) -> Iterator[dict[str, str]]:

@@ -14,7 +14,6 @@ from rich.text import Text
 from cli.deployment import Deployment
 from cli.project import PROGRAM
 from cli.terminal import (
-    COLUMN_GAP,
     INDENT,
     STATUS_STYLES,
     duration,
@@ -23,6 +22,7 @@ from cli.terminal import (
     print_block,
     print_heading,
     print_line,
+    print_table,
     shorten,
     some,
     status_text,
@@ -238,49 +238,43 @@ def as_document(deployment: Deployment, units: list[Unit]) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class _Column:
-    """A column of the table, and the width of a terminal from which on there is room for it."""
+    """A column of the table."""
 
     title: str
     cell: Callable[[Unit, float], Text | str]
-    from_width: int = 0
     is_number: bool = False
 
 
 def _ago(now: float, then: int) -> str:
-    return f"{duration(max(0.0, now - then))} ago" if then else "–"
+    return f"{' '.join(duration(max(0.0, now - then)).split()[:2])} ago" if then else "–"
 
 
 _COLUMNS = (
+    _Column("Dataset", lambda unit, _: unit.text("dataset")),
     _Column("Subject", lambda unit, _: unit.subject),
     _Column("Study", lambda unit, _: unit.short_what),
     _Column("Status", lambda unit, _: status_text(unit.status)),
-    _Column("Reason", lambda unit, _: unit.text("reason_code") or "–", from_width=105),
-    _Column("Objects", lambda unit, _: f"{unit.number('objects'):,}", 65, is_number=True),
-    _Column("Size", lambda unit, _: size_text(unit.number("bytes")), 65, is_number=True),
-    _Column("Arrived", lambda unit, now: _ago(now, unit.number("received_at")), from_width=125),
-    _Column("Changed", lambda unit, now: _ago(now, unit.changed_at), from_width=80),
+    _Column("Reason", lambda unit, _: unit.text("reason_code") or "–"),
+    _Column("Objects", lambda unit, _: f"{unit.number('objects'):,}", is_number=True),
+    _Column("Size", lambda unit, _: size_text(unit.number("bytes")), is_number=True),
+    _Column("Arrived", lambda unit, now: _ago(now, unit.number("received_at"))),
+    _Column("Changed", lambda unit, now: _ago(now, unit.changed_at)),
 )
+_DISPENSABLE = ("Arrived", "Objects", "Size", "Changed", "Reason", "Dataset")
+"""Columns that are left out where there is no room, the first ones first."""
 
 
 def print_units(console: Console, units: list[Unit]) -> None:
     """Print the ledger as a table, the reasons of what has no features below it, and a line of totals."""
-    columns = _columns(units, console.width)
-    table = make_table(*(c.title for c in columns), right=tuple(c.title for c in columns if c.is_number))
     now = time.time()
+    says = {"Dataset": _has_several_datasets(units), "Reason": any(unit.text("reason_code") for unit in units)}
+    columns = [column for column in _COLUMNS if says.get(column.title, True)]
+    table = make_table(*(c.title for c in columns), right=tuple(c.title for c in columns if c.is_number))
     for unit in units:
         table.add_row(*(column.cell(unit, now) for column in columns))
-    print_block(console, table)
+    print_table(console, table, _DISPENSABLE)
     print_findings(console, units)
     print_totals(console, units)
-
-
-def _columns(units: list[Unit], width: int) -> list[_Column]:
-    """Return the columns that there is room for; the dataset is one of them when there are several."""
-    if not _has_several_datasets(units):
-        return [column for column in _COLUMNS if width >= column.from_width]
-    left = width - COLUMN_GAP - max(len(unit.text("dataset")) for unit in units)
-    dataset = _Column("Dataset", lambda unit, _: unit.text("dataset"))
-    return [dataset, *(column for column in _COLUMNS if left >= column.from_width)]
 
 
 def _has_several_datasets(units: list[Unit]) -> bool:

@@ -141,7 +141,7 @@ def plan(
     from cli.plan import list_source, made_up_studies, plan_files  # the functions' models take time to import
 
     if bool(source) == bool(studies):
-        raise UsageError("Give a folder, a manifest or an s3:// address, or --studies.")
+        raise UsageError("Give either a folder, a manifest or an s3:// address, or --studies.")
     if study_mb > 1e6:  # "inf", too
         raise UsageError("--study-mb is at most 1,000,000.")
     deployment = reach(stack) if stack else None

@@ -20,7 +20,7 @@ from cli.sources.reads import Reads, route_problem
 from cli.sources.table_check import check_table
 from cli.sources.tables import Tables
 from cli.table_rows import print_rows_of_tables, row_findings
-from cli.terminal import make_console, make_table, plural, print_block, print_heading, print_line
+from cli.terminal import make_console, make_table, plural, print_block, print_heading, print_line, print_table
 from cli.upload import READERS, warn_of_left_files
 from multimodal.imaging.known_series import shipped_manifests
 from multimodal.ledger.text import size_text
@@ -207,7 +207,7 @@ def _print_shares(console: Console, shares: Sequence[Share]) -> None:
     for share in shares:
         counts = (f"{n:,}" for n in (share.units, share.jobs, share.machines, share.minutes, share.machine_minutes))
         table.add_row(share.name, *counts, f"{share.dollars:,.2f}", share.quota)
-    print_block(console, table)
+    print_table(console, table, ("machine min", "at once", "units", "jobs"))  # the page has all
 
 
 def _print_curve(console: Console, name: str, points: Sequence[Point], share: Share) -> None:

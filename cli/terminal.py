@@ -21,6 +21,7 @@ INDENT = 2
 COLUMN_GAP = 3
 _TITLE_WIDTH = 34
 _LOG_WIDTH = 120
+_ANY_WIDTH = 10_000
 
 STATUS_STYLES = {
     "RECEIVING": "cyan",
@@ -122,6 +123,24 @@ def make_table(*columns: str, right: tuple[str, ...] = ()) -> Table:
 def print_block(console: Console, content: Table | Text, *, indent: int = INDENT) -> None:
     """Print a table or text with a margin that its wrapped lines have, too."""
     console.print(Padding(content, (0, 0, 0, indent), expand=False))
+
+
+def print_table(console: Console, table: Table, dispensable: Sequence[str]) -> None:
+    """Print a table without as many of the named columns, the first ones first, as keep it from fitting whole."""
+    for title in dispensable:
+        if console.measure(table, options=console.options.update(width=_ANY_WIDTH)).maximum <= console.width - INDENT:
+            break
+        table = _without(table, title)
+    print_block(console, table)
+
+
+def _without(table: Table, title: str) -> Table:
+    kept = [column for column in table.columns if column.header != title]
+    right = tuple(str(column.header) for column in kept if column.justify == "right")
+    fewer = make_table(*(str(column.header) for column in kept), right=right)
+    for cells in zip(*(column.cells for column in kept), strict=True):
+        fewer.add_row(*cells)
+    return fewer
 
 
 def print_heading(console: Console, text: str) -> None:

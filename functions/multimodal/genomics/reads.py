@@ -129,10 +129,9 @@ def is_of_nobody(folder: str) -> bool:
     return bool(_OF_NOBODY.fullmatch(folder))
 
 
-def rule_against_reads(name: str) -> str:
-    """Return why a file in a case's folder is not taken, and what to do."""
-    said = next((said for ending, said in _NOT_TAKEN.items() if re.search(ending, name, re.IGNORECASE)), "")
-    return said or "not reads that can be used; upload .fastq.gz, .fastq or .sra"
+def rule_against_reads(name: str, unknown: str = "not reads that can be used; upload .fastq.gz, .fastq or .sra") -> str:
+    """Return why a file is not taken, and what to do; `unknown` for one of no known kind."""
+    return next((said for ending, said in _NOT_TAKEN.items() if re.search(ending, name, re.IGNORECASE)), unknown)
 
 
 def is_reads(name: str) -> bool:

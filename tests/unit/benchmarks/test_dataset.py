@@ -1,19 +1,18 @@
 """The dataset benchmark: what it compares with, and how its numbers become bars."""
 
-from io import StringIO
 from pathlib import Path
 
 import pytest
-from rich.console import Console
 
 from benchmarks import dataset
 from benchmarks.cli import BENCHMARKS, _runnable
 from benchmarks.comparison import BenchmarkError, Setup
 from benchmarks.dataset import Ingest
+from tests.screen import Screen
 
 
 def _setup(tmp_path: Path) -> Setup:
-    return Setup(Console(file=StringIO()), 3, tmp_path)
+    return Setup(Screen(), 3, tmp_path)
 
 
 def test_it_needs_another_checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
