@@ -190,7 +190,7 @@ class Facts:
         lowered = plain(cell)
         if not cell or lowered in NOT_KNOWN or (not cell[0].isalnum() and NOTHING.fullmatch(lowered)):
             self.not_known.update([cell] if cell else [])
-        elif lowered in NOT_KNOWN_HERE or (lowered[:3].isalpha() and UNKNOWN.fullmatch(lowered)):
+        elif lowered in NOT_KNOWN_HERE or (lowered[:1].isalpha() and UNKNOWN.fullmatch(lowered)):
             self.not_known_here.add(cell)
         else:
             self._count(cell)

@@ -341,6 +341,7 @@ def _number(facts: Facts, names: Names, timepoint: str, _day_zero: str | None) -
     checks += ["some cells are no numbers; their rows are rejected"] if len(shared) < len(others) else []
     checks += [_PERSON] if any(kind_of(value) is not None for value in others) else []
     checks += ["cells such as <5 or 90+ become their limit; bounds: missing leaves them out"] if bounds else []
+    checks += [_CENSORED_TIMES] if timepoint in LATE and sum(value.endswith("+") for value in bounds) > 1 else []
     checks += ["some cells have a percent sign and some have none"] if 0 < facts.percent < len(facts.values) else []
     checks += (
         [_TOO_OLD] if oldest is not None and any(n * factor >= oldest + oldest / _MAX_AGE for n in numbers) else []
@@ -366,6 +367,7 @@ _ONE_YEAR = re.compile(r"\b(year|yr|jahr)\b")
 _PERSON = "a cell looks like what identifies a person, and an upload would be refused: correct the column"
 _WHICH_UNIT = "which unit? Or are the numbers codes? Then make it kind: one_hot, and name what they stand for"
 _NUMBERED = "does it number persons, stays or samples? Then make it kind: drop, and remove it before you upload"
+_CENSORED_TIMES = "does + mean that the case was censored? Then write that in a column of its own"
 _CALENDAR = "are these years of the calendar? They tell when, and nothing of a patient: drop it"
 
 

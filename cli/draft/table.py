@@ -16,7 +16,7 @@ from cli.draft.guess import (
 )
 from cli.draft.headers import is_early
 from cli.draft.ids import id_checks, id_column, id_pattern
-from cli.draft.outcomes import add_labels
+from cli.draft.outcomes import add_labels, take_the_last_of_labels
 from cli.draft.table_draft import TableDraft
 from cli.draft.units import ask_of_measurements, units_of_time
 from cli.draft.words import BEGINNING, DAYS_TO_SURGERY, REDCAP
@@ -66,7 +66,9 @@ def draft_table(facts: Sequence[Facts], first: str = "", today: date | None = No
     ask_of_later_ones(table.columns)
     _add_event_times(table, day_zero)
     table.units = {fact.source: units for fact in others if (units := units_of_time(fact))}
+    table.facts = {fact.source: fact for fact in others}
     add_labels(table)
+    take_the_last_of_labels(table)
     return table
 
 

@@ -67,7 +67,8 @@ NOT_ASSESSED = re.compile(r"^[pcyra]*[TNMGRLV][Xx]$")
 TNM = re.compile(r"^[pcyra]*[TNMGLVR](is|a|X|x|\d)")
 
 UNKNOWN = re.compile(
-    r"(unk|unknown)\b(?! (primary|origin)).{0,30}|.{0,30}\b((unk|unknown)|not (known|stated|recorded|staged))"
+    r"((unk|unknown)\b(?! (primary|origin))|(n/a|not (applicable|available))\b).{0,30}|"
+    r".{0,30}\b((unk|unknown)|not (known|stated|recorded|staged))"
 )
 """Longer words for what is not known: `Unknown/not stated`, `UNK Stage`, `stage unknown`."""
 
@@ -85,7 +86,7 @@ UNITS: tuple[tuple[re.Pattern[str], str, float], ...] = (
     (re.compile(r"\b(in|inch(es)?)\b(?=\))", re.I), "cm", 2.54),
     (re.compile(r"\bpack.?years?\b", re.I), "pack-years", 1),
     (re.compile(r"\bbmi\b|kg ?/ ?m", re.I), "kg/m2", 1),
-    (re.compile(r"\b(days?|tage?n?|jours?|dias?|giorni|dagen)\b", re.I), "days", 1),  # codespell:ignore
+    (re.compile(r"\b(days?|tag(e|en)?|jours?|dias?|giorni|dag(en|ar|e|er))\b", re.I), "days", 1),
     (re.compile(r"\b(weeks?|wks?|wochen?|semaines?|semanas?|settimane|weken)\b", re.I), "weeks", 1),
     (re.compile(r"\b(months?|mths?|mos?|monate?n?|mois|mes(es)?|mesi|maanden)\b", re.I), "months", 1),
     (
