@@ -188,7 +188,7 @@ def _is_there(file: SourceFile, there: Mapping[str, tuple[int, float]]) -> bool:
 
 
 def warn_of_left_files(console: Console, source: Source) -> None:
-    """Say which files are not uploaded: those of no subject, of no study, or that are no tables."""
+    """Say which files are not uploaded (of no subject or study, or no tables), and who is called unlike their files."""
     if source.beside and isinstance(source, Studies):
         print_line(console, f"     not uploaded, no subject's: {_files(source.beside)}", style="dim")
     elif source.beside:
@@ -197,6 +197,11 @@ def warn_of_left_files(console: Console, source: Source) -> None:
     if isinstance(source, Studies) and source.stray:
         print_line(console, f"! not uploaded, in no study: {_files(source.stray)}", style="yellow")
         print_line(console, "  A study is a folder or a zip inside its subject's folder.", style="yellow")
+    if isinstance(source, Studies) and source.renamed:
+        count = plural(len(source.renamed), "subject")
+        print_line(console, f"! PatientID in their files is another: {count} ({some(source.renamed)})", style="yellow")
+        told = "  Their features are kept under the folder's name, which other modalities and tables must have, too."
+        print_line(console, told, style="yellow")
 
 
 def _files(paths: Sequence[Path]) -> str:

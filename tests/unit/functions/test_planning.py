@@ -29,6 +29,7 @@ from multimodal.planning.packing import Point, packing_curves, share_studies, sw
 from multimodal.planning.page import MARGIN, plan_page
 from multimodal.planning.simulation import Lane, Work, job_seconds, simulate
 from multimodal.planning.workload import File, made_up_studies, read_workload
+from tests.files import put
 
 ROOT = Path(__file__).resolve().parents[3]
 DATASET = "nsclc_radiogenomics"
@@ -167,10 +168,7 @@ def test_a_listing_becomes_the_units_that_the_pipeline_makes_of_it() -> None:
 
 
 def test_a_folder_is_planned_with_the_keys_that_an_upload_would_give_it(tmp_path: Path) -> None:
-    for name in ("R01-001/1.2.3.4.5/ct/1.dcm", "R01-002/1.2.3.4.6/ct/1.dcm"):
-        path = tmp_path / "cohort" / name
-        path.parent.mkdir(parents=True)
-        path.write_bytes(b"x" * 100)
+    put(tmp_path / "cohort", "R01-001/1.2.3.4.5/ct/1.dcm", "R01-002/1.2.3.4.6/ct/1.dcm", text="x" * 100)
     console = Console(record=True, width=140)
     output = tmp_path / "plan"
     files = list_folder(str(tmp_path / "cohort"), DATASET)
@@ -392,10 +390,7 @@ def test_what_an_upload_would_not_send_is_planned_as_rejected(
 def test_files_in_no_study_are_named_by_the_plan_as_by_the_upload(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for name in ("PAT1/visit1/ct.nii.gz", "PAT6/ct.nii.gz"):
-        path = tmp_path / name
-        path.parent.mkdir(parents=True)
-        path.write_bytes(b"x")
+    put(tmp_path, "PAT1/visit1/ct.nii.gz", "PAT6/ct.nii.gz")
     assert main(["plan", str(tmp_path), "--dataset", DATASET]) == 0
     assert "in no study: 1 file (PAT6/ct.nii.gz)" in capsys.readouterr().out
 

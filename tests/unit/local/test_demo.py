@@ -16,6 +16,7 @@ from cli.wait import Outcome
 from local import commands
 from local.commands import run
 from local.demo import demo
+from tests.files import put
 from tests.screen import Screen
 
 OWN = demo.Cohort(Studies(), None, "")
@@ -81,13 +82,6 @@ def test_it_is_the_last_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
     console = Screen()
     assert demo.run_demo(console, None) == 0
     assert console.text.splitlines()[-1].strip() == "1 of 2 studies was rejected."
-
-
-def put(folder: Path, *names: str) -> Path:
-    for name in names:
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_text("x")
-    return folder
 
 
 @pytest.mark.parametrize("salmon", [True, False])

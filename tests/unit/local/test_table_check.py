@@ -15,6 +15,7 @@ from cli.sources.files import SourceFile
 from cli.sources.table_check import check_table
 from cli.table_rows import row_findings
 from multimodal.clinical.lint import clinical_datasets
+from tests.files import put
 
 CONFIG = clinical_datasets([DATASET])[DATASET]
 HEADER = [CONFIG.id.source, *(column.source for column in CONFIG.columns)]
@@ -68,9 +69,7 @@ def test_a_table_that_would_be_refused_is_told_and_not_sent(
     """Neither it nor what lies beside it, and `plan` says the same."""
     table(tmp_path / "clinical" / "good.csv", HEADER)
     bad = table(tmp_path / "clinical" / "names.csv", header, **cells)
-    study = tmp_path / "imaging" / "R01-001" / "ct" / "1.dcm"
-    study.parent.mkdir(parents=True)
-    study.write_bytes(b"x")
+    put(tmp_path, "imaging/R01-001/ct/1.dcm")
     assert cli.main.main(["upload", str(tmp_path), "--dataset", DATASET]) == 2
     error = capsys.readouterr().err
     assert told in error

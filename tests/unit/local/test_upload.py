@@ -15,6 +15,7 @@ import cli.main
 from cli.deployment import Deployment
 from cli.errors import UsageError, aws_error
 from cli.upload import upload_path
+from tests.files import put
 from tests.screen import Screen
 
 
@@ -38,14 +39,6 @@ def make_deployment(
 def console(request: pytest.FixtureRequest) -> Screen:
     """A terminal, and a log."""
     return Screen(force_terminal=request.param)
-
-
-def put(folder: Path, *names: str) -> Path:
-    for name in names:
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(b"x" * 10)
-    return folder
 
 
 @pytest.fixture
