@@ -41,10 +41,7 @@ def run(setup: Setup) -> Comparison:
         ),
         total=Row(f"{large:,} rows", theirs[large].cost, ours[large].cost),
         wall_s=(theirs[large].wall_s, ours[large].wall_s),
-        bars=(
-            *speed_bars(large / ours[large].cpu_s),
-            memory_bar(ours[middle].peak_bytes, ours[large].peak_bytes),
-        ),
+        bars=(*speed_bars(large / ours[large].cpu_s), memory_bar(ours[middle].peak_bytes, ours[large].peak_bytes)),
         notes=(
             f"Medians of {plural(setup.runs, 'run')} in turns. CPU: user + system of the work alone, without start and",
             "imports, which the wall clock has. Made-up tables with the collection's columns and levels; above",

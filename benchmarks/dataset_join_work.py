@@ -13,12 +13,7 @@ from typing import Any
 
 from benchmarks.dataset_join import CASES, FEATURES, VERSIONS
 from multimodal.dataset.columns import Column, DatasetColumns, GroupColumns
-from multimodal.dataset.join import (
-    base_statement,
-    connect,
-    join_sql,
-    joined_columns,
-)
+from multimodal.dataset.join import base_statement, connect, join_sql, joined_columns
 from multimodal.dataset.request import BuildRequest
 from multimodal.dataset.snapshots import load_snapshot
 from multimodal.dataset.sql import Cut, Table, quoted, snapshot

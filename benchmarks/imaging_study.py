@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from local.synthetic.dicom import ct_slices, seg_dataset
-from local.synthetic.phantom import FIELD_OF_VIEW_MM, Phantom, StudySpec, make_phantom
+from local.synthetic.phantom import Phantom, StudySpec, grid_of, make_phantom, tumour_of
 
 TUMOUR_DIAMETER_MM = 35.0
 SCANNER_NOISE_HU = 13.0
@@ -59,12 +59,8 @@ def fine_phantom(spec: StudySpec) -> Phantom:
     The cohort's phantom at full resolution would take gigabytes and a minute.
     """
     coarse = make_phantom(study_spec(spec.matrix // 2, spec.slices // 2))
-    step = spec.pixel_spacing_mm
-    edge = (step - FIELD_OF_VIEW_MM) / 2
-    origin = (edge, edge, -spec.slice_spacing_mm * (spec.slices - 1) / 2)
-    affine = np.diag([-step, -step, spec.slice_spacing_mm, 1.0])
-    affine[:3, 3] = (-origin[0], -origin[1], origin[2])
-    return Phantom(_doubled(coarse.ct, spec.seed), _tumour(spec, origin), affine, origin)
+    origin, affine = grid_of(spec)
+    return Phantom(_doubled(coarse.ct, spec.seed), tumour_of(spec, origin), affine, origin)
 
 
 def _doubled(coarse: NDArray[np.int16], seed: int) -> NDArray[np.int16]:
@@ -76,18 +72,6 @@ def _doubled(coarse: NDArray[np.int16], seed: int) -> NDArray[np.int16]:
         noisy = plane + SCANNER_NOISE_HU * random.standard_normal(plane.shape, dtype=np.float32)
         fine[:, :, k] = np.clip(np.rint(noisy), -1024, 3071)
     return fine
-
-
-def _tumour(spec: StudySpec, origin: tuple[float, float, float]) -> NDArray[np.bool_]:
-    steps = (spec.pixel_spacing_mm, spec.pixel_spacing_mm, spec.slice_spacing_mm)
-    index = np.ogrid[: spec.matrix, : spec.matrix, : spec.slices]
-    terms = [
-        ((start + i * step - middle) / half) ** 2
-        for start, i, step, middle, half in zip(
-            origin, index, steps, spec.tumour_centre_mm, spec.tumour_semi_axes_mm, strict=True
-        )
-    ]
-    return np.asarray(terms[0] + terms[1] + terms[2] <= 1, dtype=np.bool_)
 
 
 if __name__ == "__main__":

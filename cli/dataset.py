@@ -4,9 +4,8 @@ import json
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 from rich.console import Console
@@ -41,34 +40,17 @@ app = typer.Typer(
 )
 
 
-class Timepoint(StrEnum):
-    """Latest timepoint of features."""
+Timepoint = Literal["baseline", "surgery", "post_treatment"]
+"""Latest timepoint of features."""
 
-    BASELINE = "baseline"
-    SURGERY = "surgery"
-    POST_TREATMENT = "post_treatment"
+IndexGroup = Literal["imaging", "clinical"]
+"""What dates day 0."""
 
+Rule = Literal["latest", "first", "nearest"]
+"""Which of several event times of a case counts."""
 
-class IndexGroup(StrEnum):
-    """What dates day 0."""
-
-    IMAGING = "imaging"
-    CLINICAL = "clinical"
-
-
-class Rule(StrEnum):
-    """Which of several event times of a case counts."""
-
-    LATEST = "latest"
-    FIRST = "first"
-    NEAREST = "nearest"
-
-
-class DateOrder(StrEnum):
-    """Which of day and month comes first."""
-
-    DAY_FIRST = "day-first"
-    MONTH_FIRST = "month-first"
+DateOrder = Literal["day-first", "month-first"]
+"""Which of day and month comes first."""
 
 
 @app.command(epilog="Example: `multimodal dataset draft table.csv --name my_study`")
@@ -86,7 +68,7 @@ def draft(
     """Draft a dataset's file from a clinical table, with CHECK at every guess."""
     from cli.draft.draft import draft as write_draft  # the models of dataset files take a second to load
 
-    write_draft(make_console(), csv, name, dates.value if dates else "", dictionary)
+    write_draft(make_console(), csv, name, dates or "", dictionary)
 
 
 @app.command(epilog="Example: `multimodal dataset build nsclc_radiogenomics --timepoint baseline --output built`")
@@ -97,11 +79,11 @@ def build(
     written_before: Annotated[str, typer.Option(help="Only what was written before.", metavar="WHEN")] = "",
     cases: Annotated[Path | None, typer.Option(help="The cohort: a file with a case a line.", metavar="FILE")] = None,
     modalities: Annotated[str, typer.Option(help="Such as imaging,clinical; not given: all.", metavar="M,M")] = "",
-    timepoint: Annotated[Timepoint, typer.Option(help="Nothing that is known later is a feature.")] = Timepoint.SURGERY,
+    timepoint: Annotated[Timepoint, typer.Option(help="Nothing that is known later is a feature.")] = "surgery",
     t0: Annotated[IndexGroup | None, typer.Option(help="What dates day 0 of each case.")] = None,
     days_before: Annotated[int, typer.Option(help="Days before day 0 that count.", min=0)] = 36_500,
     days_after: Annotated[int, typer.Option(help="Days after day 0 that count.", min=0)] = 0,
-    records: Annotated[Rule, typer.Option(help="Which of several records of a case counts.")] = Rule.LATEST,
+    records: Annotated[Rule, typer.Option(help="Which of several records of a case counts.")] = "latest",
     without_events: Annotated[bool, typer.Option("--without-events", help="Also when nobody died.")] = False,
     output: Annotated[
         Path | None, typer.Option(help="Copy the build into this folder.", metavar="DIR", file_okay=False)
@@ -119,9 +101,9 @@ def build(
         "written_before": written_before or None,
         "cases": read_cases(cases) if cases else None,
         "modalities": [m.strip() for m in modalities.split(",") if m.strip()] or None,
-        "timepoint": timepoint.value,
-        "t0": {"of": t0.value, "days_before": days_before, "days_after": days_after} if t0 else None,
-        "records": records.value,
+        "timepoint": timepoint,
+        "t0": {"of": t0, "days_before": days_before, "days_after": days_after} if t0 else None,
+        "records": records,
         "require_events": not without_events,
     }
     console = make_console(stderr=as_json)

@@ -11,18 +11,12 @@ from rich.console import Console
 from cli.deployment import Deployment, check_section, chosen_dataset
 from cli.errors import CommandError, UsageError
 from cli.idc_index import look_up_index
-from cli.terminal import make_table, megabytes, plural, print_block, print_heading, print_line
+from cli.terminal import make_table, plural, print_block, print_heading, print_line
 from multimodal.imaging.known_series import look_up_shipped, read_shipped, shipped_manifests
-from multimodal.imaging.series_manifest import (
-    MANIFEST_STEM,
-    Series,
-    UnknownSeriesError,
-    manifest_text,
-    parse_manifest,
-)
+from multimodal.imaging.series_manifest import MANIFEST_STEM, Series, UnknownSeriesError, manifest_text, parse_manifest
 from multimodal.imaging.uploads import NO_NAME
 from multimodal.ledger.errors import BadInputError
-from multimodal.ledger.text import decode_text
+from multimodal.ledger.text import decode_text, size_text
 from multimodal.ledger.unit import Unit
 from multimodal.pipeline.fetching import MANIFEST_STUDY
 
@@ -73,7 +67,7 @@ def print_series(console: Console, series: Sequence[Series]) -> None:
     """Print what would be copied and the licence of all of it."""
     patients, studies = {s.patient for s in series}, {s.study for s in series}
     counted = f"{plural(len(patients), 'patient')}, {plural(len(studies), 'study', 'studies')}, {len(series):,} series"
-    print_line(console, f"{counted}, {megabytes(sum(s.size for s in series))} MB")
+    print_line(console, f"{counted}, {size_text(sum(s.size for s in series))}")
     print_heading(console, "Licences")
     table = make_table("licence", "source", "modality", "series", right=("series",))
     counts = Counter((s.licence, s.source, s.modality) for s in series)

@@ -12,21 +12,22 @@ from rich.console import Console
 from rich.text import Text
 
 from cli.deployment import Deployment
+from cli.project import PROGRAM
 from cli.terminal import (
-    COLUMN_GAP,
     INDENT,
     STATUS_STYLES,
     duration,
     make_table,
-    megabytes,
     plural,
     print_block,
     print_heading,
     print_line,
+    print_table,
     shorten,
     some,
     status_text,
 )
+from multimodal.ledger.text import size_text
 from multimodal.ledger.unit import table_path
 from multimodal.report.quality_checks import SHARED_STUDY, meaning, uid_of
 
@@ -38,6 +39,9 @@ _NO_UNITS = ("assay#", "lease#")
 """Begin the keys of what is no unit: the assay of a feature group, the lease of the running sweep."""
 
 _NUMBER = re.compile(r"\d[\d.]*")
+_STUDY_WIDTH = 18
+"""Characters of a study's name; every view shortens it alike, so that it can be looked for in another."""
+
 _MOST_WARNED = 5
 """Units that a warning names; the cohort page has all."""
 
@@ -135,7 +139,12 @@ class Unit:
     @property
     def name(self) -> str:
         """Subject and study, short enough for one line."""
-        return f"{self.subject} {shorten(self.what)}"
+        return f"{self.subject} {self.short_what}"
+
+    @property
+    def short_what(self) -> str:
+        """`what`, shortened as in every table and message."""
+        return shorten(self.what, _STUDY_WIDTH)
 
     @property
     def subject(self) -> str:
@@ -229,53 +238,48 @@ def as_document(deployment: Deployment, units: list[Unit]) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class _Column:
-    """A column of the table, and the width of a terminal from which on there is room for it."""
+    """A column of the table."""
 
     title: str
     cell: Callable[[Unit, float], Text | str]
-    from_width: int = 0
     is_number: bool = False
 
 
 def _ago(now: float, then: int) -> str:
-    return f"{duration(max(0.0, now - then))} ago" if then else "–"
+    return f"{' '.join(duration(max(0.0, now - then)).split()[:2])} ago" if then else "–"
 
 
 _COLUMNS = (
+    _Column("Dataset", lambda unit, _: unit.text("dataset")),
     _Column("Subject", lambda unit, _: unit.subject),
-    _Column("Study", lambda unit, _: shorten(unit.what, 18)),
+    _Column("Study", lambda unit, _: unit.short_what),
     _Column("Status", lambda unit, _: status_text(unit.status)),
-    _Column("Reason", lambda unit, _: unit.text("reason_code") or "–", from_width=105),
-    _Column("Objects", lambda unit, _: f"{unit.number('objects'):,}", 65, is_number=True),
-    _Column("MB", lambda unit, _: megabytes(unit.number("bytes")), 65, is_number=True),
-    _Column("Arrived", lambda unit, now: _ago(now, unit.number("received_at")), from_width=125),
-    _Column("Changed", lambda unit, now: _ago(now, unit.changed_at), from_width=80),
+    _Column("Reason", lambda unit, _: unit.text("reason_code") or "–"),
+    _Column("Objects", lambda unit, _: f"{unit.number('objects'):,}", is_number=True),
+    _Column("Size", lambda unit, _: size_text(unit.number("bytes")), is_number=True),
+    _Column("Arrived", lambda unit, now: _ago(now, unit.number("received_at"))),
+    _Column("Changed", lambda unit, now: _ago(now, unit.changed_at)),
 )
+_DISPENSABLE = ("Arrived", "Objects", "Size", "Changed", "Reason", "Dataset")
+"""Columns that are left out where there is no room, the first ones first."""
 
 
 def print_units(console: Console, units: list[Unit]) -> None:
     """Print the ledger as a table, the reasons of what has no features below it, and a line of totals."""
-    columns = _columns(units, console.width)
-    table = make_table(*(c.title for c in columns), right=tuple(c.title for c in columns if c.is_number))
     now = time.time()
+    says = {"Dataset": _has_several_datasets(units), "Reason": any(unit.text("reason_code") for unit in units)}
+    columns = [column for column in _COLUMNS if says.get(column.title, True)]
+    table = make_table(*(c.title for c in columns), right=tuple(c.title for c in columns if c.is_number))
     for unit in units:
         table.add_row(*(column.cell(unit, now) for column in columns))
-    print_block(console, table)
+    print_table(console, table, _DISPENSABLE)
     print_findings(console, units)
     print_totals(console, units)
 
 
-def _columns(units: list[Unit], width: int) -> list[_Column]:
-    """Return the columns that there is room for; the dataset is one of them when there are several."""
-    if not _has_several_datasets(units):
-        return [column for column in _COLUMNS if width >= column.from_width]
-    left = width - COLUMN_GAP - max(len(unit.text("dataset")) for unit in units)
-    dataset = _Column("Dataset", lambda unit, _: unit.text("dataset"))
-    return [dataset, *(column for column in _COLUMNS if left >= column.from_width)]
-
-
 def _has_several_datasets(units: list[Unit]) -> bool:
-    return len({unit.text("dataset") for unit in units}) > 1
+    """Whether units are of several datasets; references, which all datasets share, are of none."""
+    return len({unit.text("dataset") for unit in units if unit.what != "reference"}) > 1
 
 
 def _called(unit: Unit, *, several: bool) -> str:
@@ -341,10 +345,19 @@ def print_tables(console: Console, units: list[Unit]) -> None:
     several = _has_several_datasets(read)
     for unit in read:
         name = f"{unit.text('dataset')} {unit.subject}" if several else unit.subject
-        print_block(console, Text.assemble(name, "  ", (describe_counts(unit.counts), "dim")))
+        style = "yellow" if _lost(unit.counts) else "dim"
+        print_block(console, Text.assemble(name, "  ", (describe_counts(unit.counts), style)))
+    if any(_lost(unit.counts) for unit in read):
+        told = f"Which and why: rejected.csv, which `{PROGRAM} results DIR` saves."
+        print_block(console, Text(told), indent=INDENT + 2)
 
 
-def describe_counts(counts: Mapping[str, int]) -> str:
+def _lost(counts: Mapping[str, int]) -> int:
+    """Return how many rows, records or labels of a table were not taken; what a filter leaves out is wanted."""
+    return sum(counts.get(name, 0) for name in ("rejected_rows", "records_refused", "labels_held"))
+
+
+def describe_counts(counts: Mapping[str, int], written: str = "written") -> str:
     """Say what became of a table's rows.
 
     Examples
@@ -352,7 +365,7 @@ def describe_counts(counts: Mapping[str, int]) -> str:
     >>> describe_counts({"rows": 10, "written": 20, "unchanged": 0, "rejected_rows": 1})
     '10 rows: 20 records written, 1 row rejected'
     """
-    parts = [f"{plural(counts.get('written', 0), 'record')} written"]
+    parts = [f"{plural(counts.get('written', 0), 'record')} {written}"]
     words = (
         ("unchanged", "record", "unchanged"),
         ("records_refused", "record", "refused"),
@@ -369,4 +382,4 @@ def print_totals(console: Console, units: list[Unit]) -> None:
     objects = sum(unit.number("objects") for unit in units)
     size = sum(unit.number("bytes") for unit in units)
     console.print()
-    print_line(console, f"{describe_units(units)}   ({plural(objects, 'object')}, {megabytes(size)} MB)")
+    print_line(console, f"{describe_units(units)}   ({plural(objects, 'object')}, {size_text(size)})")

@@ -69,10 +69,7 @@ def upload(
         Path, typer.Argument(help="Studies, reads, a table, or a folder with imaging/, genomics/, clinical/.")
     ],
     dataset: ToDataset = "",
-    modality: Annotated[
-        Modality | None,
-        typer.Option(help="Kind of data, where the files do not show it."),
-    ] = None,
+    modality: Annotated[Modality | None, typer.Option(help="Kind of data, where the files do not show it.")] = None,
     then_wait: Annotated[
         bool,
         typer.Option(
@@ -144,7 +141,7 @@ def plan(
     from cli.plan import list_source, made_up_studies, plan_files  # the functions' models take time to import
 
     if bool(source) == bool(studies):
-        raise UsageError("Give a folder, a manifest or an s3:// address, or --studies.")
+        raise UsageError("Give either a folder, a manifest or an s3:// address, or --studies.")
     if study_mb > 1e6:  # "inf", too
         raise UsageError("--study-mb is at most 1,000,000.")
     deployment = reach(stack) if stack else None
@@ -184,11 +181,7 @@ def _end(console: Console, outcome: Outcome, dataset: str = "") -> NoReturn:
 
 
 @app.command(epilog="Example: `multimodal status --json --stack multimodal`")
-def status(
-    dataset: OfDataset = "",
-    stack: Stack = "",
-    as_json: Json = False,
-) -> None:
+def status(dataset: OfDataset = "", stack: Stack = "", as_json: Json = False) -> None:
     """Show every unit that was ever uploaded, where it stands, and why."""
     console, deployment = make_console(), reach(stack)
     units = _units_of(deployment, dataset)

@@ -16,7 +16,7 @@ from rich.text import Text
 from cli.deployment import Deployment, chosen_dataset, reach
 from cli.errors import CommandError, UsageError
 from cli.options import Dataset, Stack, Timeout
-from cli.terminal import duration, make_console, make_table, plural, print_block, print_files, print_line
+from cli.terminal import duration, make_console, make_table, plural, print_files, print_line, print_table
 
 app = typer.Typer(no_args_is_help=True, help="Train survival models on a joined dataset, or score its cases with one.")
 
@@ -246,4 +246,4 @@ def print_results(console: Console, results: Mapping[str, Any]) -> None:
     for each in rows:
         cells = (each["name"], each["cases"], each["events"], _interval(each["c_index"]), _interval(each["difference"]))
         table.add_row(*(Text(str(cell)) for cell in cells))
-    print_block(console, table)
+    print_table(console, table, ("events", "cases"))

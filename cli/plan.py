@@ -17,22 +17,26 @@ from cli.sources.files import Source, SourceFile
 from cli.sources.manifests import is_series_manifest
 from cli.sources.modality import find_modalities
 from cli.sources.reads import Reads, route_problem
-from cli.sources.table_check import table_problem
+from cli.sources.table_check import check_table
 from cli.sources.tables import Tables
-from cli.terminal import make_console, make_table, plural, print_block, print_heading, print_line
+from cli.table_rows import print_rows_of_tables, row_findings
+from cli.terminal import make_console, make_table, plural, print_block, print_heading, print_line, print_table
 from cli.upload import READERS, warn_of_left_files
 from multimodal.imaging.known_series import shipped_manifests
+from multimodal.ledger.text import size_text
 from multimodal.ledger.unit import Modality
 from multimodal.planning.estimate import Plan, Share, make_plan, settings_of
 from multimodal.planning.figures import Figures, read_figures
 from multimodal.planning.packing import Point, packing_curves
-from multimodal.planning.page import plan_page, size_text
+from multimodal.planning.page import plan_page
 from multimodal.planning.workload import File, made_up_studies, read_workload
 
 __all__ = ["list_source", "made_up_studies", "plan_files"]
 
 ADDRESS = "s3://"
 _EXAMPLES = 10
+_READING_SECONDS = 60.0
+"""Longest time for which a table is read; a million rows take half of it."""
 
 
 def plan_files(
@@ -78,7 +82,7 @@ def plan_files(
     print_plan(console, plan, curves, there_are(known, deployment))
     if output:
         save_plan(console, output, plan, curves, figures, dataset)
-    return not (workload.refusals or workload.unknown_datasets)
+    return workload.is_taken
 
 
 def _without_section(files: Sequence[File], lacking: tuple[str, ...]) -> Iterator[File]:
@@ -123,18 +127,18 @@ def list_folder(source: str, dataset: str) -> list[File]:
         raise CommandError(f"{error.filename or source} cannot be read: {error.strerror}.", hint=hint) from error
     for each in found:
         warn_of_left_files(make_console(), each)
-    return [
-        File(_planned_key(each, dataset, file), file.size, problem)
-        for each in found
-        for file, problem in _problems(each, dataset)
-    ]
+    return [file for each in found for file in _planned(each, dataset)]
 
 
-def _problems(source: Source, dataset: str) -> Iterator[tuple[SourceFile, str]]:
-    """Yield the files of a source, each with the reason for which an upload would not send it."""
+def _planned(source: Source, dataset: str) -> Iterator[File]:
+    """Yield the files of a source, with why an upload would not send them and what tables would lose."""
     route = route_problem(source, dataset) if isinstance(source, Reads) else ""
     for file in source.files:
-        yield file, table_problem(file, dataset) if isinstance(source, Tables) else route
+        planned = File(_planned_key(source, dataset, file), file.size, route)
+        if isinstance(source, Tables):
+            check = check_table(file, dataset, _READING_SECONDS)
+            planned = replace(planned, problem=check.problem, rows=row_findings(check))
+        yield planned
 
 
 def _planned_key(source: Source, dataset: str, file: SourceFile) -> str:
@@ -187,6 +191,7 @@ def print_plan(console: Console, plan: Plan, curves: Sequence[tuple[str, Sequenc
     for name, points in curves[:1]:  # the page has all
         _print_curve(console, name, [p for p in points if p.concurrency == plan.settings.concurrency], plan.imaging[0])
     _print_refusals(console, plan, there)
+    print_rows_of_tables(console, work.rows)
     print_line(console, f"Prices: {plan.prices}; times are estimates (docs/planning.md).", style="dim")
     if not (work.studies or work.samples or work.references):
         return
@@ -202,7 +207,7 @@ def _print_shares(console: Console, shares: Sequence[Share]) -> None:
     for share in shares:
         counts = (f"{n:,}" for n in (share.units, share.jobs, share.machines, share.minutes, share.machine_minutes))
         table.add_row(share.name, *counts, f"{share.dollars:,.2f}", share.quota)
-    print_block(console, table)
+    print_table(console, table, ("machine min", "at once", "units", "jobs"))  # the page has all
 
 
 def _print_curve(console: Console, name: str, points: Sequence[Point], share: Share) -> None:

@@ -19,7 +19,7 @@ def replay_dead_letters(deployment: Deployment) -> Counter[str]:
     """
     sqs, sent = deployment.sqs, Counter[str]()
     *redriven, last_resort = deployment.output("DeadLetterQueueUrls").split(",")
-    for dead, source in zip(redriven[::2], redriven[1::2], strict=True):
+    for dead, source in zip(redriven, deployment.output("RedriveQueueUrls").split(","), strict=True):
         for message in _messages(sqs, dead):
             sqs.send_message(QueueUrl=source, MessageBody=message["Body"])
             sqs.delete_message(QueueUrl=dead, ReceiptHandle=message["ReceiptHandle"])

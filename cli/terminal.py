@@ -21,6 +21,7 @@ INDENT = 2
 COLUMN_GAP = 3
 _TITLE_WIDTH = 34
 _LOG_WIDTH = 120
+_ANY_WIDTH = 10_000
 
 STATUS_STYLES = {
     "RECEIVING": "cyan",
@@ -124,6 +125,24 @@ def print_block(console: Console, content: Table | Text, *, indent: int = INDENT
     console.print(Padding(content, (0, 0, 0, indent), expand=False))
 
 
+def print_table(console: Console, table: Table, dispensable: Sequence[str]) -> None:
+    """Print a table without as many of the named columns, the first ones first, as keep it from fitting whole."""
+    for title in dispensable:
+        if console.measure(table, options=console.options.update(width=_ANY_WIDTH)).maximum <= console.width - INDENT:
+            break
+        table = _without(table, title)
+    print_block(console, table)
+
+
+def _without(table: Table, title: str) -> Table:
+    kept = [column for column in table.columns if column.header != title]
+    right = tuple(str(column.header) for column in kept if column.justify == "right")
+    fewer = make_table(*(str(column.header) for column in kept), right=right)
+    for cells in zip(*(column.cells for column in kept), strict=True):
+        fewer.add_row(*cells)
+    return fewer
+
+
 def print_heading(console: Console, text: str) -> None:
     """Print the title of the lines that follow."""
     console.print()
@@ -154,17 +173,6 @@ def print_files(console: Console, paths: Sequence[Path]) -> None:
 def status_text(status: str) -> Text:
     """Return a unit's status in its colour."""
     return Text(status, style=STATUS_STYLES.get(status, ""))
-
-
-def megabytes(count: int) -> str:
-    """Return a number of bytes as megabytes (10⁶).
-
-    Examples
-    --------
-    >>> megabytes(1_250_000)
-    '1.2'
-    """
-    return f"{count / 1e6:,.1f}"
 
 
 def duration(seconds: float) -> str:
@@ -209,7 +217,7 @@ def some(names: Sequence[str], most: int = 3) -> str:
     return ", ".join(names[:most]) + more
 
 
-def shorten(name: str, width: int = 26) -> str:
+def shorten(name: str, width: int) -> str:
     """Return a long name (a study UID) by its end, which is what differs between studies.
 
     Examples

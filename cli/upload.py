@@ -18,9 +18,11 @@ from cli.sources.files import Modality, Source, SourceFile
 from cli.sources.modality import find_modalities
 from cli.sources.reads import Reads, read_reads, require_route
 from cli.sources.studies import Studies, read_studies
-from cli.sources.table_check import require_taken_tables
-from cli.sources.tables import read_tables
-from cli.terminal import megabytes, plural, print_line, some
+from cli.sources.table_check import check_table, require_taken_tables
+from cli.sources.tables import Tables, read_tables
+from cli.table_rows import print_rows_of_tables, row_findings
+from cli.terminal import plural, print_line, some
+from multimodal.ledger.text import size_text
 from multimodal.ledger.unit import MATRIX_CASE, REFERENCES
 from multimodal.ledger.upload_key import KeyKind
 from multimodal.pipeline.arrivals import parse_key
@@ -65,7 +67,7 @@ class Uploaded:
         --------
         >>> units = ("clinical#d#a.csv", "clinical#d#b.csv")
         >>> Uploaded(units, 1, 9000, there=units[1:]).told("s3://raw/clinical/d/")
-        'Uploaded 1 file (0.0 MB), 1 table, to s3://raw/clinical/d/; 1 table is there already'
+        'Uploaded 1 file (9.0 kB), 1 table, to s3://raw/clinical/d/; 1 table is there already'
         >>> Uploaded(units, 0, 0, there=units).told("s3://raw/clinical/d/")
         'Uploaded nothing to s3://raw/clinical/d/; 2 tables are there already'
         """
@@ -73,7 +75,7 @@ class Uploaded:
         rest = f"; {_count(self.there)} {is_or_are} there already" if self.there else ""
         if not self.files:
             return f"Uploaded nothing to {place}{rest}"
-        return f"Uploaded {plural(self.files, 'file')} ({megabytes(self.size)} MB), {self.units}, to {place}{rest}"
+        return f"Uploaded {plural(self.files, 'file')} ({size_text(self.size)}), {self.units}, to {place}{rest}"
 
 
 def _count(unit_ids: Iterable[str]) -> str:
@@ -112,12 +114,21 @@ def upload_path(
             check_section(deployment, dataset, name)
         if isinstance(source, Reads):
             require_route(source, dataset)
-    require_taken_tables(sources.values(), dataset)
+    _check_tables(console, sources.values(), dataset)
     for name, source in sources.items():
         warn_of_left_files(console, source)
         if isinstance(source, Reads) and deployment.endpoint and not has_salmon():
             print_line(console, f"! {WITHOUT_SALMON} Reads wait until it is there.", style="yellow")
         yield name, upload_source(console, deployment, source, dataset)
+
+
+def _check_tables(console: Console, sources: Iterable[Source], dataset: str) -> None:
+    """Refuse tables of which nothing would be taken, and say what others would lose."""
+    files = [file for source in sources if isinstance(source, Tables) for file in source.files]
+    checks = [check_table(file, dataset) for file in files]
+    require_taken_tables(checks, dataset)
+    found = ((check.file.key, row_findings(check)) for check in checks)
+    print_rows_of_tables(console, {name: rows for name, rows in found if rows and rows.lines})
 
 
 def upload_source(console: Console, deployment: Deployment, source: Source, dataset: str) -> Uploaded:
@@ -177,7 +188,7 @@ def _is_there(file: SourceFile, there: Mapping[str, tuple[int, float]]) -> bool:
 
 
 def warn_of_left_files(console: Console, source: Source) -> None:
-    """Say which files are not uploaded: those of no subject, of no study, or that are no tables."""
+    """Say which files are not uploaded (of no subject or study, or no tables), and who is called unlike their files."""
     if source.beside and isinstance(source, Studies):
         print_line(console, f"     not uploaded, no subject's: {_files(source.beside)}", style="dim")
     elif source.beside:
@@ -186,6 +197,11 @@ def warn_of_left_files(console: Console, source: Source) -> None:
     if isinstance(source, Studies) and source.stray:
         print_line(console, f"! not uploaded, in no study: {_files(source.stray)}", style="yellow")
         print_line(console, "  A study is a folder or a zip inside its subject's folder.", style="yellow")
+    if isinstance(source, Studies) and source.renamed:
+        count = plural(len(source.renamed), "subject")
+        print_line(console, f"! PatientID in their files is another: {count} ({some(source.renamed)})", style="yellow")
+        told = "  Their features are kept under the folder's name, which other modalities and tables must have, too."
+        print_line(console, told, style="yellow")
 
 
 def _files(paths: Sequence[Path]) -> str:
@@ -213,8 +229,8 @@ def put_files(
     client = deployment.s3
     total = sum(file.size for file in files)
     with _progress(console) as progress, ThreadPoolExecutor(_THREADS) as pool:
-        size = megabytes(total)
-        task = progress.add_task("", total=max(total, 1), files=0, count=len(files), done="0.0", size=size)
+        size = size_text(total)
+        task = progress.add_task("", total=max(total, 1), files=0, count=len(files), done=size_text(0), size=size)
 
         def put(file: SourceFile) -> None:
             client.upload_file(str(file.path), bucket, prefix + file.key, Config=config)
@@ -226,7 +242,7 @@ def put_files(
         try:
             for number, future in enumerate(as_completed(futures), start=1):
                 future.result()
-                done = megabytes(int(progress.tasks[0].completed))
+                done = size_text(int(progress.tasks[0].completed))
                 progress.update(task, files=number, done=done)
         except OSError as error:
             pool.shutdown(cancel_futures=True)
@@ -243,7 +259,7 @@ def _progress(console: Console) -> Progress:
         TextColumn("      "),
         BarColumn(bar_width=30),
         TextColumn("{task.fields[files]:,}/{task.fields[count]:,} files"),
-        TextColumn("{task.fields[done]}/{task.fields[size]} MB", style="dim"),
+        TextColumn("{task.fields[done]}/{task.fields[size]}", style="dim"),
         console=console,
         transient=True,
         disable=not console.is_terminal,

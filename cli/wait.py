@@ -20,7 +20,7 @@ from cli.deployment import Deployment
 from cli.errors import CommandError
 from cli.ledger import STATUSES_WITHOUT_FEATURES, Unit, by_kind, count_statuses, describe_units, of_dataset, read_units
 from cli.project import PROGRAM
-from cli.terminal import INDENT, STATUS_STYLES, duration, make_table, plural, print_line, shorten
+from cli.terminal import INDENT, STATUS_STYLES, duration, make_table, plural, print_line
 
 _POLL_SECONDS = 0.5
 _NUDGE_SECONDS = 0.5
@@ -252,7 +252,7 @@ class _LiveView:
         room = max(3, self._console.height - _LIVE_MARGIN_LINES)
         # Those still on their way first: the others are done moving.
         for unit in sorted(units, key=lambda unit: (unit.is_settled, unit.unit_id))[:room]:
-            table.add_row(unit.subject, shorten(unit.what, 20), _bar(unit), _stage(unit))
+            table.add_row(unit.subject, unit.short_what, _bar(unit), _stage(unit))
         if len(units) > room:
             table.add_row(Text(f"… and {len(units) - room} more", style="dim"))
         return table
@@ -318,8 +318,11 @@ def print_outcome(console: Console, outcome: Outcome) -> None:
         f"{count_statuses(members).get('COMPLETED', 0)} of {plural(len(members), kind)}"
         for kind, members in by_kind(outcome.units).items()
     )
-    text = f"{done} COMPLETED in {duration(outcome.seconds)}." if outcome.moved else f"Nothing new: {done} COMPLETED."
-    print_line(console, text, style="green" if outcome.succeeded else "")
+    text = f"{done} COMPLETED in {duration(outcome.seconds)}" if outcome.moved else f"Nothing new: {done} COMPLETED"
+    rejected = sum(unit.counts.get("rejected_rows", 0) for unit in outcome.units if unit.status == "COMPLETED")
+    but = f", but {plural(rejected, 'row')} of tables rejected" if rejected else ""
+    style = "" if not outcome.succeeded else "yellow" if rejected else "green"
+    print_line(console, f"{text}{but}.", style=style)
     if outcome.timed_out:
         waiting = [unit for unit in outcome.units if not (unit.is_settled or outcome.is_stuck(unit))]
         print_line(console, f"Still on their way when time ran out: {len(waiting)}.", style="red")

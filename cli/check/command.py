@@ -54,8 +54,7 @@ def check(
         list[str] | None, typer.Argument(help="Parameters of the next deployment, as NAME=value.", metavar="NAME=value")
     ] = None,
     stack: Annotated[
-        str,
-        typer.Option("--stack", envvar="MULTIMODAL_STACK", help="The stack, deployed or not yet.", metavar="NAME"),
+        str, typer.Option("--stack", envvar="MULTIMODAL_STACK", help="The stack, deployed or not yet.", metavar="NAME")
     ] = "",
     config: Annotated[str, typer.Option(help="Section of samconfig.toml.", metavar="NAME")] = "default",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")] = False,

@@ -1,11 +1,11 @@
 """A column as it will be written down, and the names of its features."""
 
 import re
-import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from multimodal.clinical.headers import without_accents
 from multimodal.features.group import EVENT_TIME, RECORD_ID, RESERVED
 
 _TAKEN = frozenset({RECORD_ID, EVENT_TIME, "event_time_source", "source_uri", "upload_id", "correlation_id"}) | RESERVED
@@ -20,7 +20,7 @@ def slug(text: str, longest: int = MAX_NAME) -> str:
     """Return a text as small letters, digits and single underscores; perhaps empty."""
     spelled = text.replace("%", " percent ").replace("+", " plus ").replace("<", " below ").replace(">", " above ")
     spelled = re.sub("[µμ]", "u", spelled)
-    ascii_text = unicodedata.normalize("NFKD", spelled.casefold()).encode("ascii", "ignore").decode()
+    ascii_text = without_accents(spelled.casefold()).encode("ascii", "ignore").decode()
     whole = re.sub(r"[^a-z0-9]+", "_", ascii_text).strip("_")
     if len(whole) <= longest:
         return whole
@@ -33,7 +33,7 @@ _ONE_WORD = "levels that differ in capitals, blanks or hyphens are one feature; 
 
 def _word(label: str) -> str:
     """Return a label as it is told from others: without capitals, accents, hyphens and blanks that are too many."""
-    letters = "".join(c for c in unicodedata.normalize("NFKD", label.casefold()) if not unicodedata.combining(c))
+    letters = without_accents(label.casefold())
     return " ".join(re.sub(r"(?<=[^\W\d])-(?=[^\W\d])", " ", letters).replace("_", " ").split())
 
 

@@ -56,7 +56,7 @@ def _columns(table: TableDraft) -> Iterator[str]:
     yield ""
     if table.several_rows:
         yield f"  {CHECK} cases are in several rows: which one counts? See several_rows in docs/datasets.md; rows with"
-        yield "  # keep_when under rows: leave some out."
+        yield "  # keep_when under rows: leave some out. Labels are made of the last row that knows them."
         yield from _section("several_rows", table.several_rows)
         yield ""
     yield "  # available_at decides what may be a feature: baseline or surgery. What becomes known later (the"
@@ -92,11 +92,20 @@ def _rest(table: TableDraft) -> Iterator[str]:
         yield from _section("target", table.target)
     if table.labels:
         yield f"  {CHECK} labels have a group of their own; days count from the timepoint named origin."
+        yield from [] if len(table.labels) > 1 else [_NO_TIME]
         yield from _section("labels", table.labels)
+    elif table.target:
+        yield f"  {CHECK} no column was found that says who died, so there are no labels: name it, and the time to it."
     else:
         yield f"  {CHECK} no outcome found, so nothing is checked for leakage: which column says who died or relapsed?"
         yield "  # Name it under target: and labels:, or say that the table has none. See nsclc_radiogenomics.yaml."
     yield "  # Also possible: bias: (groups to compare), checks: (flags that exclude others), rows: (to leave out)."
+
+
+_NO_TIME = (
+    f"  {CHECK} when they died or were last seen was not found: name time, or death and last_alive.\n"
+    "  # Without, who was lost early counts as alive."
+)
 
 
 def _section(name: str, content: dict[str, Any]) -> Iterator[str]:
@@ -115,7 +124,8 @@ def _flow(value: object) -> str:
         return (
             "{"
             + ", ".join(
-                f"{key}: {_flow(v) if isinstance(v, dict) else _scalar(str(v), flow=True)}" for key, v in value.items()
+                f"{_scalar(key, flow=True)}: {_flow(v) if isinstance(v, dict) else _scalar(str(v), flow=True)}"
+                for key, v in value.items()
             )
             + "}"
         )

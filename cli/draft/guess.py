@@ -2,14 +2,14 @@
 
 import math
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from cli.draft.column import Draft, Names
 from cli.draft.facts import ENOUGH, MAX_LEVELS, Facts, limit_of, strays_among, uncoded
 from cli.draft.flags import coded, flag
-from cli.draft.headers import is_early, is_identifying, late_timepoint
+from cli.draft.headers import is_early, is_identifying, late_timepoint, unknown_words
 from cli.draft.ranks import order_of
 from cli.draft.units import said_units, unit_said_by, units_of_time
 from cli.draft.values import identify, is_person, tell_the_beginning, tell_the_end
@@ -104,9 +104,13 @@ def _doubt(draft: Draft, facts: Facts, *, is_first: bool) -> None:
     """Take a column as late of which neither name nor values say that it is early; ask of the first date."""
     if is_first:
         draft.checks += [] if _named_early(facts) else [_IS_FIRST]
-    elif draft.timepoint not in LATE and not _named_early(facts) and not tell_the_beginning(facts):
-        draft.timepoint = LATE[0]
-        draft.checks.append(_WHEN)
+    elif draft.timepoint not in LATE and not tell_the_beginning(facts):
+        unknown = unknown_words(facts.source)
+        if not _named_early(facts):
+            draft.timepoint = LATE[0]
+            draft.checks.append(_WHEN)
+        elif unknown and draft.kind != "date":
+            draft.checks.append(_IN_PART.format(", ".join(map(repr, unknown))))
 
 
 def _named_early(facts: Facts) -> bool:
@@ -115,6 +119,7 @@ def _named_early(facts: Facts) -> bool:
 
 _IS_FIRST = "is it a date from before the outcome? Its name does not say, and it is the event time of what is early"
 _WHEN = "when is it known? Its name does not say, and what becomes known later tells the future"
+_IN_PART = "is it known before the treatment? Not understood of its name: {}"
 _SERIES = 5
 
 
@@ -136,6 +141,25 @@ def _may_be_measured(column: Draft) -> bool:
 
 
 _LETTER = re.compile(r"[^\W\d_]")
+
+
+def ask_of_later_ones(columns: Sequence[Draft]) -> None:
+    """Ask of features that are the second to last of a numbered few (`mri_1_mm` … `mri_4_mm`): visits, perhaps."""
+    features = [c for c in columns if c.kind not in ("drop", "date") and c.settings.get("feature", True)]
+    numbered = [(c, found) for c in features if (found := _NUMBERED_ONE.search(c.source))]
+    members: dict[tuple[str, str], list[tuple[int, Draft]]] = defaultdict(list)
+    for column, found in numbered:
+        members[column.source[: found.start(1)], column.source[found.end(1) :]].append((int(found[1]), column))
+    for series in members.values():
+        first = min(number for number, _ in series)
+        if first <= 1 < len(series) <= _FEW:
+            for number, column in series:
+                column.checks += [_LATER] if number > first else []
+
+
+_NUMBERED_ONE = re.compile(r"(?:^|[\W_])(?:visit|mri|scan|[tvwm])?[\W_]?(\d{1,2})(?=[\W_]|$)", re.IGNORECASE)
+_FEW = 8
+_LATER = "is it measured later than the first of them? What is known after the treatment began tells the future"
 
 
 def _kind(facts: Facts, names: Names, date_format: str, equal_to: str | None, day_zero: str | None) -> Draft:
@@ -308,14 +332,17 @@ def _number(facts: Facts, names: Names, timepoint: str, _day_zero: str | None) -
     # A text that a single row has may be about a person.
     shared = [value for value in others if facts.values[value] > 1]
     settings = ({"missing": shared} if shared else {}) | settings
-    checks += ["the range is a guess; values outside of it put the row into quarantine"]
+    checks += ["the range is a guess; rows with values outside of it are rejected"]
     checks += [_WHICH_UNIT if _is_category(facts) and whole else "which unit?"] if unit == "unknown" else []
     are_years = all(n in _YEARS for n in numbers) if unit == "unknown" else _ONE_YEAR.search(words) and not age
     checks += [_CALENDAR] if whole and are_years else []
+    checks += [_ZEROS] if _has_far_zeros(facts, numbers) else []
+    checks += [_NUMBERED] if unit == "unknown" and _may_number(facts) else []
     checks += ["what do the texts under missing: mean?"] if shared else []
-    checks += ["some cells are no numbers; their rows go to quarantine"] if len(shared) < len(others) else []
+    checks += ["some cells are no numbers; their rows are rejected"] if len(shared) < len(others) else []
     checks += [_PERSON] if any(kind_of(value) is not None for value in others) else []
     checks += ["cells such as <5 or 90+ become their limit; bounds: missing leaves them out"] if bounds else []
+    checks += [_CENSORED_TIMES] if timepoint in LATE and sum(value.endswith("+") for value in bounds) > 1 else []
     checks += ["some cells have a percent sign and some have none"] if 0 < facts.percent < len(facts.values) else []
     checks += (
         [_TOO_OLD] if oldest is not None and any(n * factor >= oldest + oldest / _MAX_AGE for n in numbers) else []
@@ -340,7 +367,29 @@ _CODES = re.compile(r"\b(id|code|cd)$")
 _ONE_YEAR = re.compile(r"\b(year|yr|jahr)\b")
 _PERSON = "a cell looks like what identifies a person, and an upload would be refused: correct the column"
 _WHICH_UNIT = "which unit? Or are the numbers codes? Then make it kind: one_hot, and name what they stand for"
+_NUMBERED = "does it number persons, stays or samples? Then make it kind: drop, and remove it before you upload"
+_CENSORED_TIMES = "does + mean that the case was censored? Then write that in a column of its own"
+_ZEROS = "do zeros mean not known? All other values are far from them: then name 0 under missing:"
 _CALENDAR = "are these years of the calendar? They tell when, and nothing of a patient: drop it"
+
+
+def _has_far_zeros(facts: Facts, numbers: Sequence[float]) -> bool:
+    """Whether several rows have a zero, and what all others have lies far from it."""
+    others = sorted({number for number in numbers if number})
+    zeros = sum(rows for value, rows in facts.values.items() if not any(map(str.isdigit, value.replace("0", ""))))
+    return (
+        min(numbers) == 0 and zeros > 1 and len(others) > MAX_NUMBERED_LEVELS and 2 * others[0] > others[-1] - others[0]
+    )
+
+
+def _may_number(facts: Facts) -> bool:
+    """Whether every row has a whole number of its own, all of them long and of one length."""
+    lengths = {*map(len, facts.values)}
+    alike = len(lengths) == 1 and min(lengths) >= _LONG and all(map(str.isdigit, facts.values))
+    return alike and facts.distinct and facts.filled > MAX_LEVELS
+
+
+_LONG = 6
 
 
 def _spelling(facts: Facts) -> dict[str, str]:
@@ -403,6 +452,8 @@ def _category(facts: Facts, names: Names, timepoint: str, _day_zero: str | None)
     settings = {"name": name, "levels": levels}
     checks += [] if facts.no_numbers else ["what do the numbers stand for?"]
     checks += [_INTERVAL] if any(map(is_interval, levels)) and not all(map(is_interval, levels)) else []
+    bounds = [value for value in levels if limit_of(value, facts.numeral) is not None]
+    checks += [_OVERLAP] if bounds and facts.numbers else []
     checks += [_SEVERAL] if any(_parts(value) & levels.keys() for value in levels) else []
     checks += [_NAMES] if 2 * sum(map(is_person, levels)) >= len(levels) else []
     checks += ["is there an order? Then make it kind: ordinal"] if _is_ranked(facts) else []
@@ -426,6 +477,7 @@ def _parts(value: str) -> set[str]:
     return {*parts} if len(parts) > 1 else set()
 
 
+_OVERLAP = "bounds and numbers side by side, such as >50 and 60: do they overlap?"
 _SEVERAL = "some cells hold several values: give each a column of its own (yes or no)"
 _NAMES = "are these names of persons? Then make it kind: drop"
 

@@ -41,6 +41,7 @@ def _compiled(*kinds: str) -> re.Pattern[str]:
 
 
 _IDENTIFYING, _HARMLESS, _BEFORE, _EARLY = map(_compiled, ("identifying", "harmless", "before", "early"))
+_UNDERSTOOD = _compiled("harmless", "early", "before", "neutral")
 _OUTCOME, _LATER, _AFTER = _compiled("outcome"), _compiled("relapse", "response", "harm", "stay"), _compiled("after")
 
 
@@ -80,6 +81,20 @@ def is_early(header: str) -> bool:
     [True, True, False, False]
     """
     return any(pattern.search(words) for pattern in (_EARLY, _BEFORE) for words in _readings(header))
+
+
+def unknown_words(header: str) -> list[str]:
+    """Return the longer words of an early name that are no part of what makes it so, and may say something else.
+
+    Examples
+    --------
+    >>> [unknown_words(name) for name in ("smoking_status", "PERMTH_INT", "conversion_to_dementia")]
+    [[], ['permth'], ['conversion']]
+    """
+    return min((_LONGER.findall(_UNDERSTOOD.sub("|", words)) for words in _readings(header)), key=len)
+
+
+_LONGER = re.compile(r"[a-z]{3,}")
 
 
 def _telling(header: str) -> set[str]:

@@ -15,10 +15,12 @@ _MAX_SHAPES = 5
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
+_ROUNDED = re.compile(r"\d([.,]\d+)?E\+\d+")
+_AS_TEXT = "Make the column one of text where the ids are still whole, and export it again. Nothing was drafted."
+
 _OF_SAMPLES = re.compile(r"\b(samples?|specimens?|aliquots?|biops(y|ies)|slides?|probe|echantillon|muestra)\b")
 
 _ODD_SHAPES = (
-    (r"\d(\.\d+)?E\+\d+", "ids such as 1.2E+05 are numbers that a spreadsheet has rounded; export them as text"),
     (r"\d+\.0+", "a program made numbers of the ids; do scans and reads write 1.0, or 1?"),
     (r"'.*", "ids begin with an apostrophe, by which spreadsheets mark text; do scans and reads write it?"),
     (r".*\w[*†‡§¹²³]+", "a sign of a footnote stands behind ids; scans and reads will not have it"),
@@ -33,14 +35,21 @@ def id_column(facts: Sequence[Facts]) -> Facts:
     Raises
     ------
     CommandError
-        When there is none, or no row.
+        When there is none, or no row, or the ids were rounded.
     """
     if not facts or not facts[0].rows:
         hint = (
-            "A draft needs a header, and rows with as many cells; no quotes stand around a whole row. R's write.table "
-            "leaves out the name of its row names: col.names = NA, or write.csv, keeps its place."
+            "No quotes may stand around a whole row. R's write.table leaves out the name of its row names: "
+            "col.names = NA, or write.csv, keeps its place. Of two headers write one."
         )
-        raise CommandError("The table has no rows.", hint=hint)
+        raise CommandError("The table has no rows with as many cells as its header.", hint=hint)
+    case = _most_probable(facts)
+    if 2 * sum(rows for i, rows in case.values.items() if _ROUNDED.fullmatch(i)) > case.filled:
+        raise CommandError("The ids are numbers that a spreadsheet has rounded (1.2E+11).", hint=_AS_TEXT)
+    return case
+
+
+def _most_probable(facts: Sequence[Facts]) -> Facts:
     distinct = [fact for fact in facts if fact.distinct and not looks_like_dates(fact) and not _is_measured(fact)]
     unique = [fact for fact in distinct if fact.filled >= ENOUGH * fact.rows]
     named = [fact for fact in distinct if ID_NAME.search(in_words(fact.source)) and fact.filled >= ENOUGH * fact.rows]

@@ -26,14 +26,22 @@ _ENDPOINTS = {
 }
 """Endpoints beside death, by what a column's name says; death is what is left."""
 
+_DIED = (
+    r"death\w*|dead|deadstatus|died|deceased|expired?|os|dth\w*|event\w*|tod|tot|verstorben|gestorben|deces|decede|"
+    r"muerte|falleci\w*|falec\w*|murio|morreu|decedut[oa]|morte?|morto|morta|overleden|doe?d\w*|avliden|zgon|"
+    r"zmar\w*|umrti|zemrel\w*|kuollut"
+)
 _DEATH = re.compile(
-    r"\b(death|dead|deadstatus|died|deceased|vital|vitalstatus|os|survival|status|fustat|tod|verstorben|gestorben|deces|decede|muerte|"
-    r"falleci\w*|falec\w*|murio|morreu|decedut[oa]|morte?|morto|morta|overleden|exitus|obito|dth\w*|event|cens|cnsr|censor\w*|alive|living|survived|survivor|lebt|vivant|vivo)\b"
+    rf"\b({_DIED}|vital|vitalstatus|survival|status|fustat|exitus|obito|cens|cnsr|censor\w*|alive|living|survived|"
+    r"survivor|lebt|vivant|vivo)\b"
 )
-_SAYS_DIED = re.compile(
-    r"\b(death\w*|dead|deadstatus|died|deceased|os|tod|verstorben|gestorben|deces|decede|muerte|dth\w*|event\w*|"
-    r"falleci\w*|falec\w*|murio|morreu|decedut[oa]|morte?|morto|morta|overleden)\b"
+_SAYS_DIED = re.compile(rf"\b({_DIED})\b")
+_HORIZON = re.compile(
+    r"\d ?(d|days?|w|wks?|weeks?|m|mo|mos|mths?|months?|y|yrs?|years?|tag|tagen?|monate?|jahre?|ans?|anos?|anni)\b|"
+    r"\b(mort|surv|survival|os) ?\d+$"
 )
+"""An event within so many days or years, which says nothing of what was later."""
+
 _IN_DAYS_ABOVE = 300
 """Times without a unit that reach this are days rather than months."""
 
@@ -42,7 +50,9 @@ def add_labels(table: TableDraft) -> None:
     """Add target and labels to a draft, as far as its columns have them."""
     flags = [c for c in table.columns if c.kind == "flag" and c.timepoint == "outcome"]
     died = min((c for c in flags if _is_death(c) and not endpoint_of(c.source)), key=_has_horizon, default=None)
-    if died is None:
+    if died is None or _HORIZON.search(in_words(died.source)):
+        ended = died or next((c for c in flags if endpoint_of(c.source)), None)
+        table.target = {"column": ended.source, "positive": ended.settings["false"]} if ended else {}
         return
     event, none = died.settings["true"][0], died.settings["false"][0]
     if event.isdigit() and not died.checks and not died.notes and not _SAYS_DIED.search(in_words(died.source)):
@@ -54,6 +64,14 @@ def add_labels(table: TableDraft) -> None:
     endpoints = dict(_endpoints(table, flags))
     table.labels["horizons_days"] = _HORIZONS
     table.labels |= {"endpoints": endpoints} if endpoints else {}
+
+
+def take_the_last_of_labels(table: TableDraft) -> None:
+    """Take of a case's several rows the last known outcome, not that of the row its features are of."""
+    named = [*table.labels.values(), *(part for e in table.labels.get("endpoints", {}).values() for part in e.values())]
+    made_of = [c.source for c in table.columns if c.source in {name for name in named if isinstance(name, str)}]
+    if table.several_rows and made_of:
+        table.several_rows["columns"] = dict.fromkeys(made_of, "last")
 
 
 def endpoint_of(header: str) -> str:
@@ -73,10 +91,12 @@ def _has_horizon(column: Draft) -> bool:
 
 
 def _add_dates(table: TableDraft) -> bool:
-    death = table.first(_late("date", r"death|died|deceas|dth|todes|sterbe|verstorben|deces|muerte|exitus|fallec"))
-    alive = table.first(_late("date", r"alive|last|follow|letzt|dernier|ultim"))
+    death = table.first(_late("date", _DATE_OF_DEATH))
+    alive = table.first(
+        _late("date", r"alive|last|follow|letzt|dernier|ultim|senaste|sidste|siste|laatst|contact|seen")
+    )
     dated = [s for s in ("surgery", "baseline") if isinstance(table.event_times.get(s), dict)]
-    if alive and not death and dated:
+    if alive and not death and dated and _is_of_all(table, alive):
         death = alive
         alive.checks.append("is it the date of death of those who died? Days are counted to it for all")
     if not (death and alive and dated):
@@ -89,14 +109,29 @@ def _add_dates(table: TableDraft) -> bool:
     return True
 
 
+_DATE_OF_DEATH = (
+    r"death|died|deceas|dth|todes|sterbe|verstorben|deces|muerte|exitus|fallec|\bdod\b|doe?ds|expir|overl|zgon|umrti|"
+    r"kuolin|obito|morte"
+)
+
+
+def _is_of_all(table: TableDraft, end: Draft) -> bool:
+    """Whether a time or date is known of more cases than live, and than died: not of the ones or the others alone."""
+    died = next(c for c in table.columns if c.source == table.labels["died"])
+    counts = table.facts[died.source].values
+    sides = [sum(counts[value] for value in died.settings[side]) for side in ("true", "false")]
+    return table.facts[end.source].filled > max(sides) or not all(sides)
+
+
 def _add_times(table: TableDraft) -> bool:
     """Add times to death and last contact: one column, or GDC's two."""
-    death = table.first(_late("number", r"\bto (death|tod)\b|^death ?days$"))
+    death = table.first(_late("number", r"\bto (death|tod|expir\w*)\b(?!.* or )|^(death|dod) ?(days|months)( to)?$"))
     alive = table.first(_late("number", r"\bto last\b|last (follow|contact|known)"))
     if death and alive:
         chosen = {"death": death, "last_alive": alive}
     else:
         times = [c for c in table.columns if c.timepoint == "outcome" and _is_time(c) and not endpoint_of(c.source)]
+        times = [c for c in times if _is_of_all(table, c)]
         times.sort(key=_has_horizon)
         overall = [c for c in times if _OVERALL.search(in_words(c.source))] or times
         chosen = {"time": overall[0]} if overall else {}
@@ -118,10 +153,11 @@ def _ask_of_others(table: TableDraft, times: list[Draft]) -> None:
         times[0].checks.append(f"{', '.join(others)} could tell the time as well: which one counts, and do they agree?")
 
 
-_OVERALL = re.compile(r"\b(os|sg)\b|surviv|survtime|\btime\b|futime|death|uberleben|survie|superviv")
+_OVERALL = re.compile(r"\b(os|sg)\b|surviv|survtime|\btime\b|futime|death|u(?:e)?berleben|survie|superviv")
 _TIME = re.compile(
     r"\b(time|days?|months?|weeks?|years?|futime|fup|follow ?up|surv|survtime|survival|os|tag\w?|monate|jahre|suivi|"
-    r"dss|dfs|pfs|pfi|dfi|rfs|efs|d?mfs|\w*uberleben(szeit)?|survie|supervivencia|sg|slp|ssp|deathtime)\b"
+    r"dss|dfs|pfs|pfi|dfi|rfs|efs|d?mfs|zeit|dag(ar|e|er|en)|czas|aval|overlevelse|"
+    r"\w*u(?:e)?berleben(szeit)?|survie|supervivencia|sg|slp|ssp|deathtime)\b"
 )
 
 

@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime
 from cli.draft.column import Names
 from cli.draft.facts import Facts
 from cli.draft.guess import (
+    ask_of_later_ones,
     draft_column,
     names_a_row,
     of_no_use,
@@ -15,7 +16,7 @@ from cli.draft.guess import (
 )
 from cli.draft.headers import is_early
 from cli.draft.ids import id_checks, id_column, id_pattern
-from cli.draft.outcomes import add_labels
+from cli.draft.outcomes import add_labels, take_the_last_of_labels
 from cli.draft.table_draft import TableDraft
 from cli.draft.units import ask_of_measurements, units_of_time
 from cli.draft.words import BEGINNING, DAYS_TO_SURGERY, REDCAP
@@ -62,9 +63,12 @@ def draft_table(facts: Sequence[Facts], first: str = "", today: date | None = No
         equal_to = original if original != fact.source else None
         table.columns.append(draft_column(fact, names, written.date_format, equal_to, day_zero))
     take_measurements_as_early(table.columns)
+    ask_of_later_ones(table.columns)
     _add_event_times(table, day_zero)
     table.units = {fact.source: units for fact in others if (units := units_of_time(fact))}
+    table.facts = {fact.source: fact for fact in others}
     add_labels(table)
+    take_the_last_of_labels(table)
     return table
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cli.draft.column import Draft
+from cli.draft.facts import Facts
 from cli.draft.written import Written
 
 
@@ -30,6 +31,8 @@ class TableDraft:
         Timepoint → its event time, as in the file.
     columns : list of Draft
         All other columns, in the table's order.
+    facts : dict
+        Column → what it holds.
     units : dict
         Column that says units of time row by row → the units.
     labels, target : dict
@@ -45,6 +48,7 @@ class TableDraft:
     several_rows: dict[str, Any] = field(default_factory=dict)
     event_times: dict[str, Any] = field(default_factory=dict)
     columns: list[Draft] = field(default_factory=list)
+    facts: dict[str, Facts] = field(default_factory=dict)
     units: dict[str, list[str]] = field(default_factory=dict)
     labels: dict[str, Any] = field(default_factory=dict)
     target: dict[str, Any] = field(default_factory=dict)

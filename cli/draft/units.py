@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 
 from cli.draft.facts import MAX_LEVELS, Facts, plain
-from cli.draft.words import SEX_NAME, TIME_UNITS
+from cli.draft.words import SEX_NAME, TIME_UNITS, UNIT_CELL
 from multimodal.clinical.config import DAYS_PER_UNIT
 from multimodal.clinical.headers import in_words
 
@@ -73,7 +73,13 @@ def said_units(facts: Facts) -> list[str]:
     """Return the units that a column says row by row, when it is called so."""
     is_called_so = not _UNIT_WORDS.isdisjoint(in_words(facts.source).split())
     is_called_so = is_called_so and not facts.numbers and not facts.date_format
-    return sorted(facts.values) if is_called_so and len(facts.values) <= MAX_LEVELS else []
+    # A hospital has units as well.
+    is_so = is_called_so and len(facts.values) <= MAX_LEVELS and any(map(_is_unit, facts.values))
+    return sorted(facts.values) if is_so else []
+
+
+def _is_unit(value: str) -> bool:
+    return bool(UNIT_CELL.match(value) or _IN_BRACKETS.fullmatch(f"({value})") or plain(value) in TIME_UNITS)
 
 
 def measured_by(header: str) -> set[str]:

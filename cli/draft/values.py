@@ -4,7 +4,7 @@ import re
 from itertools import islice
 
 from cli.draft.facts import Facts, uncoded
-from cli.draft.headers import is_early, late_timepoint
+from cli.draft.headers import is_early, late_timepoint, unknown_words
 from cli.draft.words import ENDS, PLACE, SEX_PAIRS, STREET, TNM
 from cli.draft.written import is_date
 from multimodal.clinical.names import has_shape_of_name, is_name
@@ -26,7 +26,7 @@ def identify(facts: Facts) -> bool:
     if _reach_a_person(facts):
         return True
     values = list(islice(facts.values, _LOOKED_AT))
-    if len(values) < _FEWEST or is_early(facts.source):
+    if len(values) < _FEWEST or (is_early(facts.source) and not unknown_words(facts.source)):
         return False
     hardly_repeated = facts.many or len(facts.values) > _MOST * facts.filled
     if len(values) < _FEWEST_PERSONS:

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import yaml
 
+from multimodal.clinical.headers import AGE
+
 _WORDS = yaml.safe_load(Path(__file__).with_suffix(".yaml").read_text(encoding="utf-8"))
 
 
@@ -53,7 +55,10 @@ CASE_NAME = re.compile(
     r"\b(case|patient|subject|participant|record|person|fall|patienten)( submitter| study)? ?"
     r"(id|no|nr|number|code|b(ar)?code|identifier)\b"
 )
-SEX_NAME = re.compile(r"\b(sex|gender|geschl(echt)?|sexe|sexo|sesso|geslacht|genre|genero)\b|^m w( d)?$")
+SEX_NAME = re.compile(
+    r"\b(sex|gender|geschl(echt)?|sexe|sexo|sesso|geslacht|gesl|genre|genero|kon|kjonn|koen|sukupuoli|plec|pohlavi)\b|"
+    r"^m w( d)?$"
+)
 REDCAP = frozenset({"redcap_event_name", "redcap_repeat_instrument", "redcap_repeat_instance"})
 
 NOT_ASSESSED = re.compile(r"^[pcyra]*[TNMGRLV][Xx]$")
@@ -62,7 +67,8 @@ NOT_ASSESSED = re.compile(r"^[pcyra]*[TNMGRLV][Xx]$")
 TNM = re.compile(r"^[pcyra]*[TNMGLVR](is|a|X|x|\d)")
 
 UNKNOWN = re.compile(
-    r"(unk|unknown)\b(?! (primary|origin)).{0,30}|.{0,30}\b((unk|unknown)|not (known|stated|recorded|staged))"
+    r"((unk|unknown)\b(?! (primary|origin))|(n/a|not (applicable|available))\b).{0,30}|"
+    r".{0,30}\b((unk|unknown)|not (known|stated|recorded|staged))"
 )
 """Longer words for what is not known: `Unknown/not stated`, `UNK Stage`, `stage unknown`."""
 
@@ -77,14 +83,14 @@ STAIN = re.compile(r"\(?\+{1,4}\)?|\+/-|0|[1-4]\+|neg\w*|pos\w*|[-–—]", re.I
 
 UNITS: tuple[tuple[re.Pattern[str], str, float], ...] = (
     (re.compile(r"\b(lbs?|pounds?)\b", re.I), "kg", 0.45359237),
-    (re.compile(r"\b(in|inch(es)?)\b(?=\))", re.I), "cm", 2.54),
+    (re.compile(r"\bin\b(?=\))|\b(inch|inches)\b", re.I), "cm", 2.54),
     (re.compile(r"\bpack.?years?\b", re.I), "pack-years", 1),
     (re.compile(r"\bbmi\b|kg ?/ ?m", re.I), "kg/m2", 1),
-    (re.compile(r"\b(days?|tage?n?|jours?|dias?|giorni|dagen)\b", re.I), "days", 1),  # codespell:ignore
+    (re.compile(r"\b(days?|tag(e|en)?|jours?|dias?|giorni|dag(en|ar|e|er))\b", re.I), "days", 1),
     (re.compile(r"\b(weeks?|wks?|wochen?|semaines?|semanas?|settimane|weken)\b", re.I), "weeks", 1),
     (re.compile(r"\b(months?|mths?|mos?|monate?n?|mois|mes(es)?|mesi|maanden)\b", re.I), "months", 1),
     (
-        re.compile(r"\b(years?|yrs?|age|jahre?|alter|edad|eta|leeftijd|idade|anos|anni|ans|annees|jaar|jaren)\b", re.I),
+        re.compile(rf"\b(years?|yrs?|jahre?|anos|anni|ans|annees|jaar|jaren)\b|{AGE.pattern}", re.I),
         "years",
         1,
     ),

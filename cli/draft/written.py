@@ -124,7 +124,7 @@ def _decide(fact: Facts, formats: Sequence[str], told: set[str], first: str) -> 
 def _ask_of_other_dates(fact: Facts, century: int) -> None:
     """Ask where dates of a column are written in several ways, or some of its cells are none."""
     if fact.date_format and "%" in fact.date_format and _share(list(fact.values), fact.date_format, century) < 1:
-        fact.checks.append("some cells are no such dates; their rows go to quarantine")
+        fact.checks.append("some cells are no such dates; their rows are rejected")
     elif fact.date_format is None and not fact.asked and fact.values:
         without_day = {value for value in fact.values if _is_incomplete(value)}
         whole = {value for value in fact.values if not _NO_DATE.fullmatch(value) and is_date(value, century)}
@@ -245,10 +245,13 @@ def _read_numerals(facts: Sequence[Facts]) -> None:
             fact.asked = "numbers in several spellings, or several numbers in a cell"
             fact.checks.append("write one number in a cell, and all numbers in one way")
     told = {fact.numeral.decimal for fact in facts if fact.numeral.thousands or fact.numeral.decimal == ","}
+    points = any(
+        "." in value for fact in facts if fact.numbers and not _may_be_thousands(fact) for value in fact.values
+    )
     for fact in facts:
         if fact.open_numerals:
             _decide_numeral(fact, told)
-        elif told == {","} and fact.numeral == Numeral() and _may_be_thousands(fact):
+        elif fact.numeral == Numeral() and _may_be_thousands(fact) and (told or not (points or _are_decimals(fact))):
             _ask_number(fact)
         fact.set_aside_sentinels(strays_among(fact.numbers))
 
@@ -257,6 +260,11 @@ def _may_be_thousands(fact: Facts) -> bool:
     """Whether every point stands before three digits, as in 1.234, and there is one."""
     pointed = [value for value in fact.values if "." in value]
     return bool(pointed) and all(map(_THREE_BEHIND_POINT.match, pointed))
+
+
+def _are_decimals(fact: Facts) -> bool:
+    """Whether every number has three decimals, not all of them zeros: 2.518 beside 527 may be a thousand as well."""
+    return all("." in value for value in fact.values) and not all(value.endswith("000") for value in fact.values)
 
 
 def _numerals(fact: Facts) -> list[Numeral]:

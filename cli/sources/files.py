@@ -100,6 +100,17 @@ def _raise(error: OSError) -> NoReturn:
     )
 
 
+def require_files(path: Path) -> None:
+    """Reject a path that is not there, and a folder without a file: what it should look like is the second question.
+
+    What cannot be listed is told by its own name, not by one that is looked for in it.
+    """
+    if not path.exists():
+        raise UsageError(f"There is no {path}.", hint="Give the folder or the file that is to be uploaded.")
+    if path.is_dir() and not any(files_below(path)):
+        raise UsageError(f"{path} has no files.", hint="docs/uploads.md says how a folder is laid out.")
+
+
 def folder_of(path: Path, modality: Modality, hint: str) -> Path:
     """Return the folder that is looked into: the modality's own, where the given one has such."""
     if not path.is_dir():

@@ -7,7 +7,7 @@ from pathlib import Path
 from cli.errors import UsageError
 from cli.project import typed
 from cli.sources.expression_files import advice_for, is_expression, reject_file
-from cli.sources.files import MODALITIES, Modality, SourceFile, entries, files_below, is_table, is_zip
+from cli.sources.files import MODALITIES, Modality, SourceFile, entries, files_below, is_table, is_zip, require_files
 from cli.sources.manifests import is_series_manifest
 from cli.sources.patients import header_of
 from cli.sources.reads import is_genomics
@@ -30,11 +30,12 @@ def find_modalities(path: Path) -> tuple[Modality, ...]:
     Raises
     ------
     UsageError
-        When it has several modalities in folders of other names: some would be left out, or taken for another.
+        When it is not there or has no file; or when it has several modalities in folders of other names: some would be
+        left out, or taken for another.
     """
+    require_files(path)
     if not path.is_dir():
         return (_modality_of_file(path),)
-    entries(path)  # what cannot be listed is told by its own name, not by one that is looked for in it
     # A subject may be called "clinical": what such a folder holds must be what its name says.
     named = (name for name in MODALITIES if (path / name).is_dir())
     inside = tuple(name for name in named if name == "imaging" or _modality_of_folder(path / name) == name)

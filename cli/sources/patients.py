@@ -14,6 +14,9 @@ from cli.sources.files import SourceFile
 _HEAD_BYTES = 64 * 1024
 """PatientID stands in the first few kilobytes of a file: the rest is not read."""
 
+_GZIP, _FIRST_GROUPS = b"\x1f\x8b", (b"\x02\x00", b"\x08\x00")
+"""How a file begins that is compressed, and one of DICOM without its preamble: the job reads both."""
+
 _TAGS = ("PatientID", "StudyInstanceUID", "SeriesInstanceUID", "Modality")
 
 _HINT = (
@@ -31,8 +34,10 @@ class Study:
     files: list[SourceFile]
 
 
-def reject_mixed_patients(studies: list[Study]) -> None:
-    """Refuse to make one case of several patients; a file of each series is looked at.
+def reject_mixed_patients(studies: list[Study]) -> list[str]:
+    """Refuse to make one case of several patients; return the subjects that are called unlike their PatientID.
+
+    A file of each series is looked at.
 
     Raises
     ------
@@ -49,6 +54,7 @@ def reject_mixed_patients(studies: list[Study]) -> None:
     everybody = set[str]().union(*patients.values())
     if len(everybody) == 1 and everybody.isdisjoint(patients):
         _reject_other_level(studies[0].files[0].path, *everybody)
+    return [subject for subject, found in patients.items() if found - {subject}]
 
 
 def _reject_other_level(file: Path, patient: str) -> None:
@@ -97,12 +103,17 @@ def header_of(path: Path) -> Header | None:
 
 def _read_header(stream: IO[bytes]) -> Header | None:
     head = stream.read(_HEAD_BYTES)
-    if head[128:132] != b"DICM":
+    if head.startswith(_GZIP):
+        head = zlib.decompressobj(zlib.MAX_WBITS | 16).decompress(head, _HEAD_BYTES)
+    is_marked = head[128:132] == b"DICM"
+    if not is_marked and head[:2] not in _FIRST_GROUPS:
         return None
     import pydicom
 
     try:
-        dataset = pydicom.dcmread(io.BytesIO(head), specific_tags=list(_TAGS), stop_before_pixels=True)
-        return Header(*(str(dataset.get(tag) or "").strip() for tag in _TAGS))
+        # Without the mark, as older exports are, pydicom has to be told that it is DICOM.
+        dataset = pydicom.dcmread(io.BytesIO(head), force=True, specific_tags=list(_TAGS), stop_before_pixels=True)
+        header = Header(*(str(dataset.get(tag) or "").strip() for tag in _TAGS))
     except Exception:  # noqa: BLE001 - pydicom raises almost anything on damaged files, which the pipeline will name
         return None
+    return header if is_marked or header.series else None

@@ -22,11 +22,16 @@ _STUDIES_HINT = "Expected <subject>/<study>/… or <subject>/<study>.zip, as TCI
 
 @dataclass
 class Studies(Source):
-    """Imaging studies in the order of their names; `stray` files lie directly in a subject's folder, in no study."""
+    """Imaging studies in the order of their names.
+
+    `stray` files lie directly in a subject's folder, in no study; `renamed` subjects are called unlike the PatientID in
+    their files.
+    """
 
     modality = "imaging"
     studies: list[Study] = field(default_factory=list)
     stray: list[Path] = field(default_factory=list)
+    renamed: list[str] = field(default_factory=list)
 
     def unit_ids(self, dataset: str) -> tuple[str, ...]:  # noqa: D102 - as the base says
         return tuple(f"imaging#{dataset}#{study.subject}#{study.study}" for study in self.studies)
@@ -89,7 +94,7 @@ def _reject_loose_zips(folder: Path, files: Iterable[Path]) -> None:
 
 def _checked_studies(found: Studies) -> Studies:
     found.files = [file for study in found.studies for file in study.files]
-    reject_mixed_patients(found.studies)
+    found.renamed = reject_mixed_patients(found.studies)
     return found
 
 

@@ -22,7 +22,7 @@ from multimodal.ledger.unit import TABLES, Modality
 from multimodal.pipeline.messages import time_is_left
 from multimodal.pipeline.reconcile import Reconciler
 from multimodal.pipeline.retry import requested_units, rerun
-from multimodal.pipeline.rules import all_rules, table_kinds
+from multimodal.pipeline.rules import all_rules
 from multimodal.pipeline.sweep import Sweep
 from multimodal.settings import Name, RunSettings
 from multimodal.tables.start import TableStarter
@@ -68,7 +68,7 @@ def sweep() -> Sweep:
     genomics = genomics_datasets(s.DATASET_NAMES)
     readiness = GenomicsReadiness(s.GENOMICS_ENGINE, s.genomics_image, s.RAW_BUCKET, genomics)
     imaging = ImagingRules(ports().raw, s.RADIOMICS_IMAGE_URI, imaging_datasets(s.DATASET_NAMES))
-    rules_of = all_rules(ports(), imaging, readiness, table_kinds(ports(), s.STACK_NAME, s.DATASET_NAMES))
+    rules_of = all_rules(ports(), imaging, readiness, s.DATASET_NAMES)
     timeouts, claims = CompletionTimeouts(s.QUIET_PERIOD_SECONDS, s.FORCE_AFTER_SECONDS), UnitClaims(ports())
     jobs = RnaJobSettings(s.RAW_BUCKET, s.PROCESSED_BUCKET, s.GENOMICS_ENGINE, s.genomics_image)
     queue = QueueJobs(s.genomics_queue, s.SAMPLE_JOB_DEFINITION_ARN, s.REFERENCE_JOB_DEFINITION_ARN)

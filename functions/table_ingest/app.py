@@ -7,13 +7,18 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from multimodal.aws.feature_store import SageMakerRecords
 from multimodal.aws.ports import connect, metrics
+from multimodal.clinical.lint import clinical_datasets
+from multimodal.clinical.table import ClinicalTables
+from multimodal.genomics.config import matrix_datasets
+from multimodal.genomics.matrix import MatrixTables
 from multimodal.ledger.errors import InvalidRequestError
 from multimodal.ledger.ports import Ports
+from multimodal.ledger.unit import Modality
 from multimodal.pipeline.messages import time_is_left
-from multimodal.pipeline.rules import table_kinds
 from multimodal.settings import Name, Names, Settings
 from multimodal.tables.check import CheckTable
 from multimodal.tables.run import READ_RESERVE_MS, WRITE_RESERVE_MS
+from multimodal.tables.table import TableKind
 from multimodal.tables.write import FailTable, FinishTable, IngestPart
 
 
@@ -36,9 +41,14 @@ def ports() -> Ports:
 @lru_cache(maxsize=1)
 def check_table() -> CheckTable:
     """Return the service that reads a table."""
-    settings = TableIngestSettings.from_environment()
-    kinds = table_kinds(ports(), settings.STACK_NAME, settings.DATASET_NAMES)
-    return CheckTable(ports(), kinds, SageMakerRecords())
+    s = TableIngestSettings.from_environment()
+    kinds: dict[str, TableKind] = {
+        Modality.CLINICAL.value: ClinicalTables(s.STACK_NAME, clinical_datasets(s.DATASET_NAMES)),
+        Modality.GENOMICS.value: MatrixTables(
+            ports().ledger, s.STACK_NAME, matrix_datasets(s.DATASET_NAMES), ports().raw
+        ),
+    }
+    return CheckTable(ports(), lambda unit: kinds[unit.modality], SageMakerRecords())
 
 
 @lru_cache(maxsize=1)

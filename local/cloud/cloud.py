@@ -185,11 +185,7 @@ def _spawn(root: Path, settings: dict[str, str], port: int = 0) -> Cloud:
     if not INTERPRETER.exists():
         raise CloudError(f"{INTERPRETER.parent.parent.name}/ is missing; `make setup` creates it.")
     again, port = bool(port), port or _free_port()
-    environment = {
-        **settings,
-        "GATEWAY_PORT": str(port),
-        "AWS_ENDPOINT_URL": f"http://{HOST}:{port}",
-    }
+    environment = {**settings, "GATEWAY_PORT": str(port), "AWS_ENDPOINT_URL": f"http://{HOST}:{port}"}
     with (root / "cloud.log").open("ab" if again else "wb") as log:
         process = subprocess.Popen(
             [str(INTERPRETER), "-m", "local.cloud.emulator_process", str(root)],

@@ -25,7 +25,7 @@ from cli.sources.modality import find_modalities
 from cli.sources.reads import Reads, read_reads
 from cli.sources.studies import Studies, read_studies
 from cli.sources.tables import Tables, read_tables
-from cli.terminal import Steps, duration, megabytes, plural, print_heading, print_line
+from cli.terminal import Steps, duration, plural, print_heading, print_line
 from cli.upload import Uploaded, upload_source, warn_of_left_files
 from cli.wait import Outcome, print_outcome, wait_for_units
 from local.cloud.cloud import remove_folder, stop_cloud
@@ -35,6 +35,7 @@ from local.demo.dataset import build_joined, show_joined
 from local.demo.models import show_models, train_models
 from local.demo.rna import MADE_UP_REFERENCE, show_expression, write_reads
 from local.synthetic import write_cohort, write_corrupt_study
+from multimodal.ledger.text import size_text
 
 _GOOD_STUDIES = 6
 _TIMEOUT_SECONDS = 900.0
@@ -128,7 +129,7 @@ def _show(console: Console, data: Path | None, root: Path) -> tuple[bool, str]:
     warn_of_left_files(console, cohort.source)
     with steps.step("Upload to the raw bucket", live=True) as step:
         uploaded = _upload(console, deployment, cohort)
-        step.detail = f"{plural(uploaded.files, 'file')}, {megabytes(uploaded.size)} MB"
+        step.detail = f"{plural(uploaded.files, 'file')}, {size_text(uploaded.size)}"
     outcome = _process(console, steps, deployment, uploaded)
     succeeded = _is_as_expected(outcome, cohort)
     if outcome.timed_out:
@@ -161,7 +162,7 @@ def make_up(folder: Path, count: int = _GOOD_STUDIES, *, with_reads: bool = True
     # The last patient has a CT and no reads.
     subjects = [*(study.subject for study in good[:-1]), corrupt.subject]
     reads = write_reads(folder / "genomics", subjects, rejected)
-    detail = f"{_count(source)}; reads of {len(reads.cases)}, {megabytes(reads.size)} MB; a table; 2 damaged"
+    detail = f"{_count(source)}; reads of {len(reads.cases)}, {size_text(reads.size)}; a table; 2 damaged"
     return Cohort(source, rejected, detail, reads, tables)
 
 
@@ -193,13 +194,13 @@ def _read(data: Path) -> Cohort:
     reads = read_reads(data) if "genomics" in found and has_salmon() else None
     tables = read_tables(data) if "clinical" in found else None
     details = [_count(source)] if source.studies else []
-    details += [f"{plural(len(reads.cases), 'case')} with reads, {megabytes(reads.size)} MB"] if reads else []
+    details += [f"{plural(len(reads.cases), 'case')} with reads, {size_text(reads.size)}"] if reads else []
     details += [plural(len(tables.files), "clinical table")] if tables else []
     return Cohort(source, None, "; ".join(details), reads, tables)
 
 
 def _count(source: Studies) -> str:
-    return f"{plural(len(source.studies), 'study', 'studies')}, {megabytes(source.size)} MB"
+    return f"{plural(len(source.studies), 'study', 'studies')}, {size_text(source.size)}"
 
 
 def _process(console: Console, steps: Steps, deployment: Deployment, uploaded: Uploaded) -> Outcome:

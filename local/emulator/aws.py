@@ -11,6 +11,7 @@ import threading
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
+from urllib.parse import urlsplit
 
 import boto3
 from botocore.config import Config
@@ -39,6 +40,18 @@ def arn(service: str, kind: str, name: str) -> str:
     'arn:aws:batch:us-east-1:000000000000:job/j-1'
     """
     return name if name.startswith("arn:") else f"arn:aws:{service}:{REGION}:{ACCOUNT}:{kind}/{name}"
+
+
+def split_uri(uri: str) -> tuple[str, str]:
+    """Return bucket and key of an S3 URI.
+
+    Examples
+    --------
+    >>> split_uri("s3://bucket/some/key")
+    ('bucket', 'some/key')
+    """
+    parts = urlsplit(uri, allow_fragments=False)
+    return parts.netloc, parts.path.lstrip("/")
 
 
 class AwsError(Exception):

@@ -35,11 +35,7 @@ _ETHNICITIES: Final = {
 _GROUND_GLASS: Final = {"0%": 92, ">0 - 25%": 36, "Not Assessed": 16, "50 - 75%": 7, "25 - 50%": 5, "75 - < 100%": 5}
 _T_STAGES: Final = {"T2a": 47, "T1a": 40, "T1b": 31, "T3": 21, "T2b": 10, "T4": 7, "Tis": 6}
 
-_HISTOLOGIES: Final = {
-    "Adenocarcinoma": 123,
-    "Squamous cell carcinoma": 35,
-    "NSCLC NOS (not otherwise specified)": 4,
-}
+_HISTOLOGIES: Final = {"Adenocarcinoma": 123, "Squamous cell carcinoma": 35, "NSCLC NOS (not otherwise specified)": 4}
 
 _LAST_SEEN: Final = date(1999, 9, 1)
 _FIRST_SCAN: Final = date(1990, 1, 1)

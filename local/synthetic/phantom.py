@@ -25,6 +25,7 @@ _SHAPES: Final = (
 )
 
 Axes = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]
+Point = tuple[float, float, float]
 AIR, LUNG, FAT, MUSCLE, BLOOD, MARROW, BONE, TUMOUR, TABLE = -1000, -860, -95, 50, 45, 180, 620, 35, -250
 _INFINITE: Final = 1e6
 
@@ -142,21 +143,31 @@ class Phantom:
 
 def make_phantom(spec: StudySpec) -> Phantom:
     """Build the chest of a study; the same spec gives the same voxels."""
-    step = spec.pixel_spacing_mm
-    edge = (step - FIELD_OF_VIEW_MM) / 2
-    origin = (edge, edge, -spec.slice_spacing_mm * (spec.slices - 1) / 2)
-    axes = _axes(spec, origin)
-    mask = _ellipsoid(axes, spec.tumour_centre_mm, spec.tumour_semi_axes_mm) <= 1
+    origin, affine = grid_of(spec)
+    axes, mask = _axes(spec, origin), tumour_of(spec, origin)
     random = np.random.default_rng(spec.seed)
     hu = _chest(axes, random, mask.shape)
     _add_tumour(hu, mask, axes, spec, random)
     hu += random.normal(0, 9, mask.shape)  # what a scanner adds everywhere
-    affine = np.diag([-step, -step, spec.slice_spacing_mm, 1.0])
-    affine[:3, 3] = (-origin[0], -origin[1], origin[2])
     return Phantom(np.clip(np.rint(hu), -1024, 3071).astype(np.int16), mask, affine, origin)
 
 
-def _axes(spec: StudySpec, origin: tuple[float, float, float]) -> Axes:
+def grid_of(spec: StudySpec) -> tuple[Point, NDArray[np.float64]]:
+    """Return the centre of voxel (0, 0, 0) in LPS mm, and the 4×4 matrix from (i, j, k) to RAS mm."""
+    step = spec.pixel_spacing_mm
+    edge = (step - FIELD_OF_VIEW_MM) / 2
+    origin = (edge, edge, -spec.slice_spacing_mm * (spec.slices - 1) / 2)
+    affine = np.diag([-step, -step, spec.slice_spacing_mm, 1.0])
+    affine[:3, 3] = (-origin[0], -origin[1], origin[2])
+    return origin, affine
+
+
+def tumour_of(spec: StudySpec, origin: Point) -> NDArray[np.bool_]:
+    """Return the voxels of the tumour; `origin` is that of the grid."""
+    return _ellipsoid(_axes(spec, origin), spec.tumour_centre_mm, spec.tumour_semi_axes_mm) <= 1
+
+
+def _axes(spec: StudySpec, origin: Point) -> Axes:
     steps = (spec.pixel_spacing_mm, spec.pixel_spacing_mm, spec.slice_spacing_mm)
     sizes = (spec.matrix, spec.matrix, spec.slices)
     x, y, z = np.ogrid[: sizes[0], : sizes[1], : sizes[2]]

@@ -146,21 +146,22 @@ class Account:
 
     def query(self, sql: str, database: str) -> list[list[str | None]]:
         """Return the rows of an Athena query, its heading first."""
-        athena = self.client("athena")
-        query = athena.start_query_execution(
-            QueryString=sql,
-            QueryExecutionContext={"Database": database},
-            ResultConfiguration={"OutputLocation": "s3://query-results/"},
-        )["QueryExecutionId"]
+        status = self.run_query(sql, QueryExecutionContext={"Database": database})
+        assert status["State"] == "SUCCEEDED", status
+        rows = self.client("athena").get_query_results(QueryExecutionId=status["id"])["ResultSet"]["Rows"]
+        return [[cell.get("VarCharValue") for cell in row["Data"]] for row in rows]
+
+    def run_query(self, sql: str, **settings: Any) -> dict[str, Any]:
+        """Return the status of an Athena query that has ended, with its `id`."""
+        athena, location = self.client("athena"), {"OutputLocation": "s3://query-results/"}
+        started = athena.start_query_execution(QueryString=sql, ResultConfiguration=location, **settings)
+        query = started["QueryExecutionId"]
 
         def _ended() -> dict[str, Any] | None:
             execution: dict[str, Any] = athena.get_query_execution(QueryExecutionId=query)["QueryExecution"]
             return execution if execution["Status"]["State"] in ("SUCCEEDED", "FAILED") else None
 
-        status = wait_for(_ended)["Status"]
-        assert status["State"] == "SUCCEEDED", status
-        rows = athena.get_query_results(QueryExecutionId=query)["ResultSet"]["Rows"]
-        return [[cell.get("VarCharValue") for cell in row["Data"]] for row in rows]
+        return {**wait_for(_ended)["Status"], "id": query}
 
 
 def wait_for(read: Callable[[], _Found | None], seconds: float = 20.0) -> _Found:

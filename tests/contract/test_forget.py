@@ -3,11 +3,9 @@
 import gzip
 import json
 from collections.abc import Callable, Iterator
-from io import StringIO
 from typing import Any
 
 import pytest
-from rich.console import Console
 
 from cli.deployment import Deployment
 from cli.errors import CommandError, UsageError
@@ -18,6 +16,7 @@ from cli.removal.retract import retract_table
 from cli.removal.text import mentions
 from multimodal.clinical.report.tallies import case_hash
 from tests.contract.local_cloud import Account, account_fixture, allow, wait_for
+from tests.screen import Screen
 
 account = account_fixture()
 RAW, PROCESSED, STORE, TABLE, D = "raw", "processed", "store", "ledger", "d"
@@ -145,9 +144,9 @@ def filled(deployment: Deployment) -> Iterator[Deployment]:
 
 def forget(deployment: Deployment, subject: str = X, dataset: str = "", **options: bool) -> tuple[bool, str]:
     settings = {"confirmed": True, "rewrite_tables": True, **options}
-    console = Console(file=StringIO(), width=200)
+    console = Screen(200)
     gone = forget_subject(console, deployment, subject, dataset, **settings)
-    return gone, console.file.getvalue()  # type: ignore[attr-defined]
+    return gone, console.text
 
 
 def everything(deployment: Deployment) -> dict[str, list[bytes]]:
@@ -453,9 +452,9 @@ def tables(filled: Deployment, groups: dict[str, str]) -> Iterator[list[Row]]:
 
 
 def retract(deployment: Deployment, key: str = WRONG, *, confirmed: bool = True, purge: bool = False) -> str:
-    console = Console(file=StringIO(), width=200)
+    console = Screen(200)
     retract_table(console, deployment, key, confirmed=confirmed, purge=purge)
-    return str(console.file.getvalue())  # type: ignore[attr-defined]
+    return console.text
 
 
 def _state(deployment: Deployment) -> tuple[dict[str, Any], list[str]]:

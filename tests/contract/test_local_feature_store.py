@@ -265,18 +265,6 @@ def _table(account: Account, name: str) -> str:
     return f'"{catalog["Database"]}"."{catalog["TableName"]}"'
 
 
-def _change(account: Account, sql: str) -> dict[str, Any]:
-    athena = account.client("athena")
-    location = {"OutputLocation": "s3://query-results/"}
-    started = athena.start_query_execution(QueryString=sql, ResultConfiguration=location)["QueryExecutionId"]
-
-    def _ended() -> dict[str, Any] | None:
-        execution: dict[str, Any] = athena.get_query_execution(QueryExecutionId=started)["QueryExecution"]
-        return execution if execution["Status"]["State"] in ("SUCCEEDED", "FAILED") else None
-
-    return {**wait_for(_ended)["Status"], "id": started}
-
-
 def _read_elsewhere(account: Account, name: str, tmp_path: Path) -> list[tuple[Any, ...]]:
     """Read a table from its catalogue entry on: pyiceberg plans which files count, DuckDB reads those."""
     catalog = _describe(account, name)["OfflineStoreConfig"]["DataCatalogConfig"]
@@ -368,7 +356,7 @@ def test_what_is_accepted_is_there_for_the_next_query(account: Account, role: st
         counted = account.query(f"SELECT count(DISTINCT case_id) FROM {_table(account, 'gathered')}", "default")
         assert counted[1] == [str(25 * (batch + 1))]
     assert (
-        _change(account, f"OPTIMIZE {_table(account, 'gathered')} REWRITE DATA USING BIN_PACK")["State"] == "SUCCEEDED"
+        account.run_query(f"OPTIMIZE {_table(account, 'gathered')} REWRITE DATA USING BIN_PACK")["State"] == "SUCCEEDED"
     )
     assert account.query(f"SELECT count(*) FROM {_table(account, 'gathered')}", "default")[1] == ["150"]
 
@@ -380,17 +368,17 @@ def test_a_records_history_is_erased(account: Account, role: str, tmp_path: Path
         for case in ("keep", "forget-me"):
             _put(account, "erased", case_id=case, event_time=f"2020-01-0{n + 1}T00:00:00Z", slices=str(n))
         _rows(account, "erased", "case_id")
-    deleted = _change(account, f"DELETE FROM {table} WHERE case_id = 'forget-me' AND event_time >= '2020'")
+    deleted = account.run_query(f"DELETE FROM {table} WHERE case_id = 'forget-me' AND event_time >= '2020'")
     assert deleted["State"] == "SUCCEEDED", deleted
     assert account.client("athena").get_query_results(QueryExecutionId=deleted["id"])["UpdateCount"] == 2
     expected = [("keep", n) for n in range(2)]
     assert _read_elsewhere(account, "erased", tmp_path) == expected
     assert _bytes_with(account, group, "forget-me")
-    assert _change(account, f"VACUUM {table}")["State"] == "SUCCEEDED"
+    assert account.run_query(f"VACUUM {table}")["State"] == "SUCCEEDED"
     assert _bytes_with(account, group, "forget-me"), "snapshots stay for five days unless the table says otherwise"
     settings = "'vacuum_max_snapshot_age_seconds' = '0'"
-    assert _change(account, f"ALTER TABLE {table} SET TBLPROPERTIES ({settings})")["State"] == "SUCCEEDED"
-    assert _change(account, f"VACUUM {table}")["State"] == "SUCCEEDED"
+    assert account.run_query(f"ALTER TABLE {table} SET TBLPROPERTIES ({settings})")["State"] == "SUCCEEDED"
+    assert account.run_query(f"VACUUM {table}")["State"] == "SUCCEEDED"
     assert _bytes_with(account, group, "forget-me") == []
     assert _read_elsewhere(account, "erased", tmp_path) == expected
     _put(account, "erased", case_id="new", event_time="2020-01-01T00:00:00Z", slices="9")
@@ -399,7 +387,7 @@ def test_a_records_history_is_erased(account: Account, role: str, tmp_path: Path
 
 def test_rows_of_a_hive_table_stay(account: Account, role: str) -> None:
     _create(account, "hive", role)
-    status = _change(account, f"DELETE FROM {_table(account, 'hive')} WHERE case_id = 'c'")
+    status = account.run_query(f"DELETE FROM {_table(account, 'hive')} WHERE case_id = 'c'")
     assert (status["State"], "transactional" in status["StateChangeReason"]) == ("FAILED", True)
 
 

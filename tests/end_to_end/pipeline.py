@@ -6,11 +6,9 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
-from io import StringIO
 from typing import Any
 
 from botocore.exceptions import ClientError
-from rich.console import Console
 
 from cli.deployment import Deployment
 from cli.features import GroupTable, Row, describe_group, find_group, read_features
@@ -20,11 +18,12 @@ from cli.results import results_prefix
 from cli.sources.patients import Study
 from cli.upload import put_files
 from cli.wait import nudged_sweep, wait_for_units
+from tests.screen import Screen
 
 
-def silent_console() -> Console:
+def silent_console() -> Screen:
     """A console that nobody reads."""
-    return Console(file=StringIO(), width=160)
+    return Screen(160)
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import pytest
 import yaml
 
-from cli.features import Row, describe_group, find_group, read_features
+from cli.features import Row
 from cli.ledger import Unit
 from cli.project import ROOT
 from tests.end_to_end.pipeline import Pipeline
@@ -85,12 +85,6 @@ def put(pipeline: Pipeline, name: str, content: bytes) -> Unit:
     return unit
 
 
-def records(pipeline: Pipeline) -> dict[str, Row]:
-    """The newest record of each case."""
-    group = describe_group(pipeline.deployment, find_group(pipeline.deployment, f"{MATRIX_DATASET}-rna"))
-    return {str(row["case_id"]): row for row in read_features(pipeline.deployment, group)}
-
-
 @pytest.fixture(scope="module")
 def uploaded(pipeline: Pipeline) -> Uploaded:
     """A matrix of six cases, one of which has a negative value."""
@@ -98,7 +92,7 @@ def uploaded(pipeline: Pipeline) -> Uploaded:
     matrix = Matrix([f"M{mark}-{n}" for n in range(6)])
     matrix.rows[f"M{mark}-5"][100] = "-1.0"
     unit = put(pipeline, FIRST, matrix.by_gene())
-    return Uploaded(matrix, unit, records(pipeline))
+    return Uploaded(matrix, unit, pipeline.expression(MATRIX_DATASET))
 
 
 def test_every_good_case_is_a_record(uploaded: Uploaded) -> None:
@@ -135,7 +129,7 @@ def test_corrected_matrix_adds_the_case_and_leaves_the_others(pipeline: Pipeline
     uploaded.matrix.rows[case][100] = "1.0"
     after = put(pipeline, CORRECTED, uploaded.matrix.csv())
     assert after.status == "COMPLETED"
-    now = records(pipeline)
+    now = pipeline.expression(MATRIX_DATASET)
     assert float(str(now[case]["log2fpkm_VIM"])) == pytest.approx(uploaded.matrix.value(case, "VIM"), abs=1e-9)
     assert {c: now[c]["upload_id"] for c in uploaded.records} == {
         c: row["upload_id"] for c, row in uploaded.records.items()

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import yaml
 
-from cli.features import Row, describe_group, find_group, read_features
+from cli.features import Row
 from cli.ledger import Unit
 from cli.project import DATASET, ROOT
 from cli.sources.reads import read_reads
@@ -74,8 +74,7 @@ def reads(pipeline: Pipeline, tmp_path_factory: pytest.TempPathFactory) -> Reads
 @pytest.fixture(scope="module")
 def rows(pipeline: Pipeline, reads: Reads) -> dict[str, Row]:
     """The newest record of each case."""
-    group = describe_group(pipeline.deployment, find_group(pipeline.deployment, f"{DATASET}-rna"))
-    return {str(row["case_id"]): row for row in read_features(pipeline.deployment, group)}
+    return pipeline.expression(DATASET)
 
 
 def test_the_reference_is_built_once(pipeline: Pipeline, reads: Reads) -> None:

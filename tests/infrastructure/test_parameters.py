@@ -112,6 +112,7 @@ def test_outputs() -> None:
         "RadiomicsRepositoryUri",
         "AlarmTopicArn",
         "DeadLetterQueueUrls",
+        "RedriveQueueUrls",
         "RnaseqRepositoryUri",
         "ImagesProjectName",
         "CpuQueueArn",

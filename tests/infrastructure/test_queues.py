@@ -4,7 +4,16 @@ from typing import Any
 
 import pytest
 
-from tests.infrastructure.support import allowed_actions, expanded, listed, properties, resolve, resources, statements
+from tests.infrastructure.support import (
+    allowed_actions,
+    expanded,
+    listed,
+    properties,
+    resolve,
+    resources,
+    statements,
+    template,
+)
 
 QUEUES = resources("AWS::SQS::Queue")
 RULES = resources("AWS::Events::Rule")
@@ -174,3 +183,13 @@ def test_arrivals_come_in_large_batches() -> None:
     assert (source["BatchSize"], source["MaximumBatchingWindowInSeconds"]) == (500, 10), (
         "batches of ten would mean 28,500 invocations for the 285,000 images of the public cohort"
     )
+
+
+def test_dead_letters_go_back_to_the_queue_that_they_were_in() -> None:
+    outputs = template()["Outputs"]
+    dead, back = (
+        [str(resolve(part)) for part in outputs[name]["Value"]["Fn::Join"][1]]
+        for name in ("DeadLetterQueueUrls", "RedriveQueueUrls")
+    )
+    assert [name.replace("DeadLetterQueue", "Queue") for name in dead[:-1]] == back
+    assert dead[-1] == "EventsDeadLetterQueue", "its messages name their targets themselves"

@@ -14,12 +14,19 @@ from tests.infrastructure.support import STATEMACHINES, all_states, properties
 from tests.infrastructure.test_functions import FUNCTIONS, snake_case
 from tests.sample_events import event_names, load_event
 
+STEPS = {
+    "fetch": ("fetch", ["WritePlan", "ReadManifest", "CopyStudy", "RecordFailure"]),
+    "tables": ("table_ingest", ["CheckTable", "IngestPart", "FinishTable", "RecordTableFailure"]),
+    "dataset_build": ("dataset_build", ["PlanBuild", "NameQuery", "WriteDataset", "RecordFailure"]),
+}
+"""State machine → its function, and the states that call it."""
 
-@pytest.mark.parametrize("step", ["WritePlan", "ReadManifest", "CopyStudy", "RecordFailure"])
-def test_a_step_of_a_fetch_is_what_the_state_machine_sends(step: str) -> None:
-    document = json.loads((STATEMACHINES / "fetch.asl.json").read_text(encoding="utf-8"))
-    payload = dict(all_states(document["States"]))[step]["Parameters"]["Payload"]
-    sample = load_event(f"fetch_{payload['step']}")
+
+@pytest.mark.parametrize(("machine", "state"), [(m, state) for m, (_, states) in STEPS.items() for state in states])
+def test_a_step_is_what_the_state_machine_sends(machine: str, state: str) -> None:
+    document = json.loads((STATEMACHINES / f"{machine}.asl.json").read_text(encoding="utf-8"))
+    payload = dict(all_states(document["States"]))[state]["Parameters"]["Payload"]
+    sample = load_event(f"{STEPS[machine][0]}_{payload['step']}")
     assert (set(sample), sample["step"]) == ({name.removesuffix(".$") for name in payload}, payload["step"])
 
 
@@ -68,22 +75,6 @@ def test_custom_resource_events_carry_the_properties_of_the_template() -> None:
 def test_both_forms_of_a_run_are_there() -> None:
     assert set(load_event("plan_jobs_run")["input"]) == {"run_id"}
     assert {"Subject", "Dataset"} <= set(load_event("plan_jobs_subjects")["input"])
-
-
-@pytest.mark.parametrize("step", ["CheckTable", "IngestPart", "FinishTable", "RecordTableFailure"])
-def test_a_step_of_a_table_is_what_the_state_machine_sends(step: str) -> None:
-    document = json.loads((STATEMACHINES / "tables.asl.json").read_text(encoding="utf-8"))
-    payload = dict(all_states(document["States"]))[step]["Parameters"]["Payload"]
-    sample = load_event(f"table_ingest_{payload['step']}")
-    assert (set(sample), sample["step"]) == ({name.removesuffix(".$") for name in payload}, payload["step"])
-
-
-@pytest.mark.parametrize("step", ["PlanBuild", "NameQuery", "WriteDataset", "RecordFailure"])
-def test_a_step_of_a_dataset_is_what_the_state_machine_sends(step: str) -> None:
-    document = json.loads((STATEMACHINES / "dataset_build.asl.json").read_text(encoding="utf-8"))
-    payload = dict(all_states(document["States"]))[step]["Parameters"]["Payload"]
-    sample = load_event(f"dataset_build_{payload['step']}")
-    assert (set(sample), sample["step"]) == ({name.removesuffix(".$") for name in payload}, payload["step"])
 
 
 @pytest.mark.parametrize("name", event_names())

@@ -24,8 +24,5 @@ class S3Archive:
         """Copy an object of at most 5 GB (Amazon S3 API reference, CopyObject); its tags stay behind."""
         with translated("copy a public object"):
             self._s3.copy_object(
-                Bucket=self._target,
-                Key=target,
-                CopySource={"Bucket": bucket, "Key": key},
-                TaggingDirective="REPLACE",
+                Bucket=self._target, Key=target, CopySource={"Bucket": bucket, "Key": key}, TaggingDirective="REPLACE"
             )

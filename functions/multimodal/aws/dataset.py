@@ -7,7 +7,7 @@ from pathlib import Path
 import boto3
 
 from multimodal.aws.errors import translated
-from multimodal.aws.feature_store import describe_group
+from multimodal.aws.feature_store import all_definitions, describe_group
 from multimodal.aws.objects import listed
 from multimodal.dataset.ports import GroupVersion
 from multimodal.dataset.sql import Table
@@ -24,16 +24,12 @@ class SageMakerCatalogue:
         first = describe_group(self._sagemaker, FeatureGroupName=group)
         if first is None:
             return None
-        definitions, page = list(first["FeatureDefinitions"]), first
-        while token := page.get("NextToken"):
-            page = describe_group(self._sagemaker, FeatureGroupName=group, NextToken=token) or {}
-            definitions += page.get("FeatureDefinitions", [])
         catalog = first["OfflineStoreConfig"]["DataCatalogConfig"]
         return GroupVersion(
             first["FeatureGroupArn"],
             first["CreationTime"].astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
             Table(catalog["Database"], catalog["TableName"]),
-            {d["FeatureName"]: d["FeatureType"] for d in definitions},
+            {d["FeatureName"]: d["FeatureType"] for d in all_definitions(self._sagemaker, first)},
         )
 
 

@@ -14,15 +14,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from multimodal.aws.errors import code_of, translated
-from multimodal.features.group import (
-    EVENT_TIME,
-    RECORD_ID,
-    Entry,
-    FeatureGroupSpec,
-    FeatureText,
-    FeatureType,
-    Record,
-)
+from multimodal.features.group import EVENT_TIME, RECORD_ID, Entry, FeatureGroupSpec, FeatureText, FeatureType, Record
 from multimodal.ledger.errors import BadInputError, ConfigurationError, Reason, RetryableError
 
 TableFormat = Literal["Iceberg", "Glue"]
@@ -243,17 +235,13 @@ class SageMakerGroups:
 
     def definitions(self, group: str) -> Sequence[Mapping[str, Any]] | None:
         """Return a group's feature definitions, or None when there is no such group."""
-        first = self._describe(group)
+        first = describe_group(self._sagemaker, FeatureGroupName=group)
         if first is None:
             return None
         if first.get("FeatureGroupStatus") != "Created":
             self._wait(group)
         self._require_own(group, first)
-        found = list(first["FeatureDefinitions"])
-        while token := first.get("NextToken"):
-            first = self._describe(group, token) or {}
-            found += first.get("FeatureDefinitions", [])
-        return found
+        return all_definitions(self._sagemaker, first)
 
     def create(self, spec: FeatureGroupSpec) -> None:
         """Create a group with an encrypted offline store and wait until it can be written to."""
@@ -264,10 +252,7 @@ class SageMakerGroups:
                 EventTimeFeatureName=spec.event_time,
                 FeatureDefinitions=_definitions(spec.features),
                 OfflineStoreConfig={
-                    "S3StorageConfig": {
-                        "S3Uri": self._settings.uri,
-                        "KmsKeyId": self._settings.key_arn,
-                    },
+                    "S3StorageConfig": {"S3Uri": self._settings.uri, "KmsKeyId": self._settings.key_arn},
                     "DisableGlueTableCreation": False,
                     "TableFormat": self._settings.table_format,
                 },
@@ -344,19 +329,14 @@ class SageMakerGroups:
             )
             raise ConfigurationError(message)
 
-    def _describe(self, group: str, token: str | None = None) -> Mapping[str, Any] | None:
-        return describe_group(self._sagemaker, FeatureGroupName=group, **({"NextToken": token} if token else {}))
-
     def _wait(self, group: str) -> None:
         deadline = time.monotonic() + PATIENCE_SECONDS
         while time.monotonic() < deadline:
-            answer = self._describe(group) or {}
-            status, update = (
-                answer.get("FeatureGroupStatus"),
-                answer.get("LastUpdateStatus", {}).get("Status"),
-            )
+            answer = describe_group(self._sagemaker, FeatureGroupName=group) or {}
+            status, last_update = answer.get("FeatureGroupStatus"), answer.get("LastUpdateStatus", {})
+            update = last_update.get("Status")
             if status == "CreateFailed" or update == "Failed":
-                reason = answer.get("FailureReason") or answer.get("LastUpdateStatus", {}).get("FailureReason")
+                reason = answer.get("FailureReason") or last_update.get("FailureReason")
                 message = f"feature group {group} is not usable ({reason}); if it is empty, delete it and deploy again"
                 raise ConfigurationError(message)
             if status == "Created" and update in {None, "Successful"}:
@@ -374,6 +354,15 @@ def describe_group(sagemaker: Any, **request: str) -> dict[str, Any] | None:  # 
             if code_of(error) == "ResourceNotFound":
                 return None
             raise
+
+
+def all_definitions(sagemaker: Any, page: dict[str, Any]) -> list[dict[str, str]]:  # noqa: ANN401 - boto3's client
+    """Return the feature definitions of a group, of which the first page is given."""
+    found = list(page["FeatureDefinitions"])
+    while token := page.get("NextToken"):
+        page = describe_group(sagemaker, FeatureGroupName=page["FeatureGroupName"], NextToken=token) or {}
+        found += page.get("FeatureDefinitions", [])
+    return found
 
 
 def _definitions(features: Sequence[tuple[str, FeatureType]]) -> list[Any]:

@@ -11,11 +11,14 @@ from boto3.dynamodb.conditions import Key
 from botocore.exceptions import ClientError
 
 from multimodal.aws.errors import code_of, translated
+from multimodal.aws.pages import pages
 from multimodal.ledger.errors import Reason
 from multimodal.ledger.ports import Changes
 from multimodal.ledger.unit import DUE_SHARDS, LedgerItem, Status, Unit
 
 DUE_INDEX = "due"
+
+_PAGE_NAMES = "ExclusiveStartKey", "LastEvaluatedKey"
 
 _TIME_NAMES = tuple(
     f"{name}_at" for name in ("received", "ready", "processing", "processed", "completed", "quarantined", "failed")
@@ -98,14 +101,9 @@ class DynamoDbLedger:
 
     def rows(self) -> Iterator[Mapping[str, Any]]:
         """Yield every item as it is stored: the whole table, for reports."""
-        request: dict[str, Any] = {"TableName": self._table}
-        while True:
-            with translated("read the ledger"):
-                answer = self._client.scan(**request)
-            yield from answer["Items"]
-            if "LastEvaluatedKey" not in answer:
-                return
-            request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+        with translated("read the ledger"):
+            for page in pages(self._client.scan, *_PAGE_NAMES, TableName=self._table):
+                yield from page["Items"]
 
     def put_if_absent(self, name: str, value: Mapping[str, str]) -> Mapping[str, str]:
         """Store a value under a name unless it has one; return the stored value, perhaps another's."""
@@ -128,20 +126,12 @@ class DynamoDbLedger:
         self._write_if(name, "holder = :seen", _update_request({"lease_until": None}, {}, {":seen": holder}))
 
     def _pages(self, **query: Any) -> Iterator[Mapping[str, Any]]:  # noqa: ANN401 – boto3's keyword arguments
-        while True:
-            with translated("query the ledger"):
-                answer = self._client.query(TableName=self._table, IndexName=DUE_INDEX, **query)
-            yield from answer["Items"]
-            if "LastEvaluatedKey" not in answer:
-                return
-            query["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+        with translated("query the ledger"):
+            for page in pages(self._client.query, *_PAGE_NAMES, TableName=self._table, IndexName=DUE_INDEX, **query):
+                yield from page["Items"]
 
     def _write(
-        self,
-        unit: Unit,
-        changes: Changes,
-        firsts: Changes,
-        condition: str | None = None,
+        self, unit: Unit, changes: Changes, firsts: Changes, condition: str | None = None
     ) -> Mapping[str, Any] | None:
         """Return the item as it was before the write, or None when the condition did not hold."""
         return self._write_if(unit.unit_id, condition, _update_request(changes, firsts, {}))

@@ -156,28 +156,26 @@ class S3Objects:
 
     def write_text(self, key: str, text: str, media_type: str | None = None) -> None:
         """Store a text, plain unless a media type says what it is."""
-        with translated("write an object"):
-            self._s3.put_object(
-                Bucket=self._bucket, Key=key, Body=text.encode(), ContentType=media_type or "text/plain"
-            )
+        self._put(key, text, media_type or "text/plain")
 
     def write_if_absent(self, key: str, text: str) -> str:
         """Store a text unless there is an object; return the stored text, perhaps another's."""
-        with translated("write an object"):
-            try:
-                self._s3.put_object(
-                    Bucket=self._bucket, Key=key, Body=text.encode(), ContentType="text/plain", IfNoneMatch="*"
-                )
-            except ClientError as error:
-                if code_of(error) != "PreconditionFailed":
-                    raise
+        self._put(key, text, "text/plain", IfNoneMatch="*")
         return self.read_text(key) or ""
 
     def write_json(self, key: str, document: Any) -> None:  # noqa: ANN401 – any JSON
         """Store a document."""
-        body = json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
+        self._put(key, json.dumps(document, ensure_ascii=False, separators=(",", ":")), "application/json")
+
+    def _put(self, key: str, text: str, media_type: str, **conditions: Any) -> None:  # noqa: ANN401 – boto3's
+        """Store a text; one that does not meet the conditions is not stored."""
+        body = text.encode()
         with translated("write an object"):
-            self._s3.put_object(Bucket=self._bucket, Key=key, Body=body, ContentType="application/json")
+            try:
+                self._s3.put_object(Bucket=self._bucket, Key=key, Body=body, ContentType=media_type, **conditions)
+            except ClientError as error:
+                if code_of(error) != "PreconditionFailed":
+                    raise
 
     def uri(self, key: str) -> str:
         """Return the `s3://` address of a key."""

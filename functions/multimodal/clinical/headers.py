@@ -3,10 +3,13 @@
 import re
 import unicodedata
 
-AGE = re.compile(r"\b(age|alter|edad|eta|leeftijd|idade)\b(?! of )")
+AGE = re.compile(r"\b(age|alter|edad|eta|leeftijd|leeft|idade|alder|ika|wiek|vek)\b(?! of )")
 """Matches the words of a header of an age."""
 
-BIRTH = re.compile(r"\b(births?|birth ?date|dob|born|geburt\w*|naissance|nacimiento|nascita|nascimento|geboorte\w*)\b")
+BIRTH = re.compile(
+    r"\b(births?|birth ?date|dob|born|geburt\w*|naissance|nacimiento|nascita|nascimento|geboorte\w*|"
+    r"fod(sel|t)\w*|syntyma\w*|urodz\w*|naroz\w*)\b"
+)
 """Matches the words of a header of a date of birth, from which an age is counted."""
 
 _CAMEL = re.compile(r"(?<=[a-zß-ÿ]{2})(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-zß-ÿ]{2})|(?<=[A-Z][a-zß-ÿ])(?=[A-Z][a-zß-ÿ]{2})")
@@ -37,9 +40,24 @@ def in_words(header: str) -> str:
     ['date of birth', 'referring physician name', 'os months', 'strasse', 'pcr', 'age 2']
     """
     divided = _CAMEL.sub(" ", _ENDPOINT.sub(r"\1 ", header))
-    plain = unicodedata.normalize("NFKD", _POSSESSIVE.sub("s", divided).casefold())
-    letters = "".join(c for c in plain if not unicodedata.combining(c))
+    letters = without_accents(_POSSESSIVE.sub("s", divided).casefold())
     return " ".join(map(_apart, re.findall(r"[^\W_]+|%", _DIGITS.sub(" ", letters))))
+
+
+def without_accents(small: str) -> str:
+    """Return small letters without accents, and those that Unicode does not divide as they are written without.
+
+    Examples
+    --------
+    >>> without_accents("prénom"), without_accents("fødselsår"), without_accents("płeć")
+    ('prenom', 'fodselsar', 'plec')
+    """
+    if small.isascii() or (small := small.translate(_UNDIVIDED)).isascii():
+        return small
+    return "".join(c for c in unicodedata.normalize("NFKD", small) if not unicodedata.combining(c))
+
+
+_UNDIVIDED = str.maketrans({"ø": "o", "ł": "l", "ß": "ss", "ı": "i", "đ": "d", "æ": "ae", "œ": "oe", "’": "'"})
 
 
 def _apart(word: str) -> str:

@@ -10,7 +10,7 @@ from multimodal.clinical.config import DAYS_PER_UNIT, ClinicalConfig, DatedBy, S
 from multimodal.clinical.headers import AGE, BIRTH, in_words
 from multimodal.clinical.phi import MAX_AGE
 from multimodal.features.group import FeatureGroupSpec, check_group
-from multimodal.ledger.dataset_file import load_section
+from multimodal.ledger.dataset_file import load_sections
 from multimodal.ledger.errors import ConfigurationError
 
 CLOSED = ("one_hot", "ordinal", "flag")
@@ -39,8 +39,7 @@ _SECTION: TypeAdapter[ClinicalConfig] = TypeAdapter(UsableConfig)
 
 def clinical_datasets(names: Iterable[str]) -> dict[str, ClinicalConfig]:
     """Return the clinical section of those of the deployed datasets that have one."""
-    sections = {name: load_section(name, "clinical", _SECTION) for name in names}
-    return {name: section for name, section in sections.items() if section is not None}
+    return load_sections(names, "clinical", _SECTION)
 
 
 def problems(config: ClinicalConfig) -> Iterator[str]:

@@ -5,10 +5,11 @@ the lists counts only among words that could be the rest of a name, and none of 
 """
 
 import re
-import unicodedata
 from pathlib import Path
 
 import yaml
+
+from multimodal.clinical.headers import without_accents
 
 _LONGEST, _MOST_WORDS = 80, 6
 
@@ -35,8 +36,6 @@ _CJK = "[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3]"
 _WITHOUT_CAPITALS = re.compile(
     rf"{_CJK}{{2,4}}|{_CJK}{{1,3}} {_CJK}{{1,3}}|[\u0590-\u06ff]+(?: [\u0590-\u06ff]+){{1,3}}"
 )
-
-_UNMARKED = str.maketrans({"ø": "o", "ł": "l", "ß": "ss", "ı": "i", "đ": "d", "æ": "ae", "’": "'"})
 
 
 def is_name(cell: str) -> bool:
@@ -72,10 +71,7 @@ def has_shape_of_name(cell: str) -> bool:
 
 def _plain(word: str) -> str:
     """Return a word in small letters, without accents and full stop."""
-    small = word.rstrip(".").lower()
-    if small.isascii() or (small := small.translate(_UNMARKED)).isascii():
-        return small
-    return "".join(c for c in unicodedata.normalize("NFKD", small) if not unicodedata.combining(c))
+    return without_accents(word.rstrip(".").lower())
 
 
 def _is_whole(words: list[str], plain: list[str]) -> bool:

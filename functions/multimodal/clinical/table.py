@@ -161,10 +161,6 @@ class ClinicalTables:
     stack: str
     configs: Mapping[str, ClinicalConfig]
 
-    def takes(self, dataset: str) -> bool:
-        """Return whether the dataset has a clinical part."""
-        return dataset in self.configs
-
     def definitions(self, dataset: str) -> Definitions:
         """Return what the features of the dataset's groups mean."""
         return definitions(self.stack, dataset, self.configs[dataset])

@@ -4,8 +4,6 @@ Nothing is below `datasets/<dataset>/<build>/` before all of it was made and che
 a build without it is not one.
 """
 
-import csv
-import io
 import json
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -40,6 +38,7 @@ from multimodal.dataset.sql import quoted
 from multimodal.dataset.table import write_csv, write_parquet
 from multimodal.ledger.errors import BadInputError, ConfigurationError, InvalidRequestError, Reason
 from multimodal.ledger.ports import Clock, ObjectStore
+from multimodal.ledger.text import csv_text
 from multimodal.observability import logger
 
 BUILD_FILE = "_build.json"
@@ -294,8 +293,4 @@ def _complete(connection: Any, plan: BuildPlan, folder: Path) -> int:  # noqa: A
 
 
 def _write_dictionary(columns: Sequence[JoinedColumn], path: Path) -> None:
-    text = io.StringIO()
-    writer = csv.DictWriter(text, DICTIONARY, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(dictionary_row(column) for column in columns)
-    path.write_text(text.getvalue(), encoding="utf-8")
+    path.write_text(csv_text([DICTIONARY, *map(dictionary_row, columns)]), encoding="utf-8")

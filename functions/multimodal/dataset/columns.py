@@ -4,7 +4,7 @@ All of it follows from the dataset's file. A group's own definitions decide noth
 is left out, and named in the manifest. Decision: dataset-3.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from multimodal.clinical.column_config import TIMEPOINTS, FeatureColumn, OneHot, Ordinal, Timepoint
@@ -114,6 +114,28 @@ def known_by(groups: DatasetColumns, latest: Timepoint, modalities: frozenset[st
         else:
             kept.append(group)
     return DatasetColumns(tuple(kept), left_out)
+
+
+def group_columns(
+    stack: str,
+    dataset: str,
+    imaging: ImagingConfig | None,
+    genomics: GenomicsConfig | None,
+    clinical: ClinicalConfig | None,
+    contracts: Callable[[str], ParameterContract],
+) -> list[GroupColumns]:
+    """Return the columns of each group that the sections of a dataset's file ask for, labels last.
+
+    `contracts` says what a radiomics parameter file yields.
+    """
+    groups: list[GroupColumns] = []
+    if imaging is not None:
+        groups.append(imaging_columns(stack, dataset, imaging, contracts(imaging.params)))
+        if imaging.pet is not None:
+            groups.append(pet_columns(stack, dataset, imaging.pet, contracts(imaging.pet.params)))
+    if genomics is not None:
+        groups.append(rna_columns(stack, dataset, genomics, clinical))
+    return groups if clinical is None else [*groups, *clinical_columns(stack, dataset, clinical)]
 
 
 def imaging_columns(stack: str, dataset: str, config: ImagingConfig, contract: ParameterContract) -> GroupColumns:

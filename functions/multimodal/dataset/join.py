@@ -159,25 +159,12 @@ def _look_up(group: GroupColumns) -> str:
 
 
 DICTIONARY = (
-    "column",
-    "role",
-    "modality",
-    "group",
-    "feature",
-    "type",
-    "unit",
-    "timepoint",
-    "meaning",
-    "source",
-    "levels",
+    *("column", "role", "modality", "group", "feature", "type", "unit", "timepoint"),
+    *("meaning", "source", "levels"),
 )
-"""Columns of the dictionary; `levels` is the numbers of an ordinal column's levels, as JSON."""
+"""Columns of the dictionary, as `JoinedColumn` has them; `levels` is the numbers of an ordinal column's, as JSON."""
 
 
-def dictionary_row(column: JoinedColumn) -> Mapping[str, str]:
+def dictionary_row(column: JoinedColumn) -> list[str]:
     """Return a column's line of the dictionary."""
-    values = (
-        column.name, column.role, column.modality, column.group, column.feature, column.kind, column.unit,
-        column.timepoint, column.meaning, column.source, column.levels,
-    )  # fmt: skip
-    return dict(zip(DICTIONARY, values, strict=True))
+    return [value for name, value in vars(column).items() if name != "sql"]

@@ -12,8 +12,6 @@ from multimodal.dataset.columns import SURVIVAL
 from multimodal.dataset.plan import BuildPlan, PlannedGroup
 from multimodal.dataset.split import PARTS
 
-CHUNK_BYTES = 1024 * 1024
-
 RULES = {
     "latest": "of several event times of a case, the last counts",
     "first": "of several event times of a case, the first counts",
@@ -89,11 +87,8 @@ def build_name(manifest: Mapping[str, Any]) -> str:
 
 def file_hash(path: Path) -> str:
     """Return the SHA-256 of a file, without holding it."""
-    digest = hashlib.sha256()
     with path.open("rb") as file:
-        while chunk := file.read(CHUNK_BYTES):
-            digest.update(chunk)
-    return digest.hexdigest()
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @lru_cache(maxsize=1)

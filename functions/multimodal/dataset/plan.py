@@ -12,11 +12,8 @@ from multimodal.dataset.columns import (
     IMAGING,
     DatasetColumns,
     GroupColumns,
-    clinical_columns,
-    imaging_columns,
+    group_columns,
     known_by,
-    pet_columns,
-    rna_columns,
     smuggled,
 )
 from multimodal.dataset.ports import Catalogue, GroupVersion
@@ -53,17 +50,9 @@ class BuildPlan:
 
 def dataset_columns(stack: str, dataset: str) -> tuple[DatasetColumns, ClinicalConfig | None]:
     """Return the columns that a dataset's file asks for, and its clinical section."""
-    groups: list[GroupColumns] = []
-    if imaging_datasets([dataset]):
-        config = imaging_config(dataset)
-        groups.append(imaging_columns(stack, dataset, config, load_contract(config.params)))
-        if config.pet is not None:
-            groups.append(pet_columns(stack, dataset, config.pet, load_contract(config.pet.params)))
-    clinical = clinical_datasets([dataset]).get(dataset)
-    if genomics := genomics_datasets([dataset]).get(dataset):
-        groups.append(rna_columns(stack, dataset, genomics, clinical))
-    if clinical is not None:
-        groups += clinical_columns(stack, dataset, clinical)
+    imaging = imaging_config(dataset) if imaging_datasets([dataset]) else None
+    genomics, clinical = genomics_datasets([dataset]).get(dataset), clinical_datasets([dataset]).get(dataset)
+    groups = group_columns(stack, dataset, imaging, genomics, clinical, load_contract)
     return DatasetColumns(tuple(groups)), clinical
 
 

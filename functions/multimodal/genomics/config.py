@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self, get_args
 from pydantic import Field, StringConstraints, TypeAdapter, model_validator
 
 from multimodal.genomics.dates import DatedByColumn, DatedByTimepoint, EventTime, Timepoint
-from multimodal.ledger.dataset_file import StrictModel, load_section, require_section
+from multimodal.ledger.dataset_file import StrictModel, load_sections, require_section
 from multimodal.ledger.errors import ConfigurationError
 
 LibraryType = Literal["A", "IU", "ISR", "ISF", "U", "SR", "SF"]
@@ -40,15 +40,33 @@ def gene_on_x(gene: str) -> str:
     return _COPY_ON_Y.sub(lambda mark: f"{mark[1]}0" if mark[1] else "", gene)
 
 
-_SEVERAL_NAMES = re.compile(r"[|(]|^ENS[A-Z]*G\d{11}(?:\.\d+)?_(?!PAR_Y)")
-_BETWEEN_NAMES = re.compile(r"\s*[|()]\s*|(?<=\d)_(?!PAR_Y)")
+_SEVERAL_NAMES = re.compile(r"[|():;, ]|\.\.\d|ENS[A-Z]*G\d|^(?:gene-|hg\d\d_|GRCh\d\d_)")
+"""What is in no symbol alone."""
+_ID = re.compile(ENSEMBL_GENE.pattern.strip("^$"))
+_AROUND = re.compile(r"^(?:gene[-:]|hg\d\d_+|GRCh\d\d_+)|\.\.(?=\d+\.$)")
+"""What RefSeq's GFF3 and Cell Ranger write before a symbol, and R makes of the bracket in `VIM (7431)`."""
+_SURE, _UNSURE = re.compile(r"[|()]"), re.compile(r"[:;, ]")
+"""What stands between a symbol and what else is known of it; and what may stand between several symbols, too."""
+_NO_SYMBOL = re.compile(r"\d*|(?:MSTRG|STRG|CUFF|XLOC|HGNC)[._:]\d[\d.]*|gene|\?")
+"""Numbers of Entrez and HGNC, and what StringTie and Cufflinks call genes."""
 
 
 def _named(label: str, *, is_id: bool) -> str:
-    """Return the gene id, or the symbol, of a label with several names; the label when it has none such."""
-    parts = [part for part in _BETWEEN_NAMES.split(label) if part]
-    fitting = (p for p in parts if bool(ENSEMBL_GENE.match(p)) == is_id and not p.isdigit())
-    return next(fitting, label)
+    """Return the gene id, or the symbol, of a label with several names; the label when it has none such.
+
+    Examples
+    --------
+    >>> [_named(label, is_id=False) for label in ("VIM_ENSG00000026025.16", "MSTRG.7|VIM", "VIM;TTN")]
+    ['VIM', 'VIM', 'VIM;TTN']
+    """
+    ids = {found[0] for found in _ID.finditer(label)}
+    if is_id:
+        return ids.pop() if len(ids) == 1 else label
+    text = _AROUND.sub(lambda mark: "|" if mark.start() else "", _ID.sub("|", label))
+    sure = _SURE.search(text)
+    parts = [part.strip(" ._-:;,/") for part in (_SURE if sure else _UNSURE).split(text)]
+    fitting = [part for part in parts if not _NO_SYMBOL.fullmatch(part)]
+    return fitting[0] if len(fitting) == 1 or (fitting and sure) else label
 
 
 class MatrixConfig(StrictModel):
@@ -192,8 +210,7 @@ def genomics_config(dataset: str) -> GenomicsConfig:
 
 def genomics_datasets(names: Iterable[str]) -> dict[str, GenomicsConfig]:
     """Return the genomics section of those of the deployed datasets that have one."""
-    sections = {name: load_section(name, "genomics", _SECTION) for name in names}
-    return {name: section for name, section in sections.items() if section is not None}
+    return load_sections(names, "genomics", _SECTION)
 
 
 def matrix_datasets(names: Iterable[str]) -> dict[str, GenomicsConfig]:

@@ -5,7 +5,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from multimodal.genomics.config import MatrixConfig
-from multimodal.genomics.matrix_format import NAMES_CASES, invalid_matrix
+from multimodal.genomics.matrix_format import invalid_matrix
+from multimodal.genomics.matrix_names import case_of_quantification, is_quantification
+from multimodal.genomics.no_genes import NAMES_CASES
 
 _WORDS = re.compile(r"[^a-z0-9]+")
 
@@ -61,19 +63,26 @@ _FIRST_COLUMNS = _words(
 _KINDS = _words(
     """
     count counts rawcount rawcounts normalizedcount normalizedcounts scaledestimate transcriptid tpm fpkm rpkm cpm
-    fpkmuq medianlengthnormalized signal value values expression expr level abundance
+    fpkmuq medianlengthnormalized signal avgsignal value values expression expr level abundance zscore zscores vst rlog
+    logtpm logfpkm logcpm log2tpm log2fpkm log2rpkm log2cpm log2count log2counts log2tpm1 log2fpkm1 log2cpm1 log2counts1
+    log2expression log2signal
     """
 )
 """What values are called; a case is not."""
 
 _ALIGNMENT = re.compile(
-    r"(?:[._-]?(?:Aligned|sortedByCoord|toTranscriptome|markdup|dedup|sorted|sort|umi|primary|out|star|hisat2?))*"
-    r"\.(?:bam|sam|cram)$",
+    r"(?:[._-]?(?:Aligned|sortedByCoord|toTranscriptome|markdup|dedup|sorted|sort|umi|primary|mkdup|md|rmdup|out|star|hisat2?))*"
+    r"\.(?:bam|sam|cram|cel(?:\.gz)?|txt|tsv|csv)$",
     re.IGNORECASE,
 )
+_BEHIND_CASE = re.compile(r"(?<=.)[._-](?:star_)?(?:quant|salmon|kallisto|rsem|stringtie|htseq|dragen)$", re.IGNORECASE)
+"""How tximport and salmon's `quantmerge` call a column by the folder (`R01-001_quant`)."""
 _NUMBERED = re.compile(r"\.\d{1,2}$")
 _MADE_BY_R = re.compile(r"X\d")
-_HELD = "tpm|fpkm(?:.uq)?|rpkm|cpm|(?:(?:raw|read|expected|est|norm(?:ali[sz]ed)?).?)?(?:counts?|reads)|abundance"
+_HELD = (
+    r"tpm|fpkm(?:.uq)?|rpkm|cpm|(?:(?:raw|read|expected|est|norm(?:ali[sz]ed)?).?)?(?:counts?|reads)|abundance"
+    r"|(?:avg[._]?)?signal|log(?:2|10)?|z.?scores?|vst|rlog|rma"
+)
 _HOLDS = re.compile(
     rf"^(?:{_HELD})[._ -]|[._ -](?:{_HELD})$",
     re.IGNORECASE,
@@ -250,9 +259,15 @@ def is_heading(name: str) -> bool:
     return not key or key in _ABOUT_GENES or key in _FIRST_COLUMNS
 
 
-def is_second_header(cells: Sequence[str]) -> bool:
-    """Whether a row says what the columns hold (`raw_count`), as TCGA's files do below the header."""
-    return all(_WORDS.sub("", cell.lower()) in _KINDS for cell in cells)
+_SAYS = re.compile(r"[^\W\d_]|\d[-/.]\d+[-/.]\d")
+
+
+def is_described(cells: Iterable[str], matrix: MatrixConfig) -> bool:
+    """Whether cells are words or days and none is a number: TCGA's `raw_count` below the header, a sex, a stage."""
+    there = [cell for cell in map(str.strip, cells) if cell not in {"", *matrix.missing}]
+    return any(cell.lower() not in _UNKNOWN for cell in there) and all(
+        not _is_number(cell) and (_SAYS.search(cell) or cell.lower() in _UNKNOWN) for cell in there
+    )
 
 
 def _is_text(head: Sequence[Sequence[str]], at: int, matrix: MatrixConfig) -> bool:
@@ -278,9 +293,16 @@ def case_of_column(name: str, matrix: MatrixConfig) -> str:
     return undone if matrix.case_names == "undo_r" else plain
 
 
+def _is_of_program(path: str) -> bool:
+    """Whether a column is called by a program's file (`R01-001.genes.results`); `.counts` says what is held."""
+    return is_quantification(path.rpartition("/")[2]) and not path.lower().endswith("counts")
+
+
 def called_by(name: str) -> tuple[str, str]:
     """Return the case that a column's name says, as it is written, and with what R did to it undone."""
-    without = _ALIGNMENT.sub("", name)
-    if without != name:
+    path = re.sub(r"[/\\]+", "/", name)
+    without = case_of_quantification(path) if _is_of_program(path) else _ALIGNMENT.sub("", name)
+    if without and without != name:
         name = re.split(r"[/\\]", without)[-1]
+    name = _BEHIND_CASE.sub("", name)
     return name, re.sub(r"^X(?=\d)", "", name).replace(".", "-")

@@ -5,14 +5,13 @@ not with the genes (docs/decisions.md#genomics-40).
 """
 
 import math
-import re
 from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from operator import add
 from typing import NamedTuple
 
 from multimodal.genomics.config import GenomicsConfig, MatrixConfig, gene_on_x
-from multimodal.genomics.gene_columns import R_HINT, GeneColumns, is_second_header
+from multimodal.genomics.gene_columns import R_HINT, GeneColumns, is_described
 from multimodal.genomics.keys import is_case_name
 from multimodal.genomics.matrix_cases import CASE_RULE, CaseValues, MatrixGenes, Row, missing_cells
 from multimodal.genomics.matrix_format import (
@@ -27,6 +26,7 @@ from multimodal.genomics.matrix_format import (
     read_values,
     was_renamed,
 )
+from multimodal.genomics.no_genes import is_no_gene, is_of_reads
 from multimodal.tables.table import RowProblem
 
 MAX_GENES = 1_000_000
@@ -39,12 +39,6 @@ _NEARLY_ALL = 0.9
 
 MAX_HELD = 60_000_000
 """Values that are held at once (480 MB): a thousand cases of all genes. Only scores of gene sets need them."""
-
-_SUMMARY = re.compile(
-    r"N_(unmapped|multimapping|noFeature|ambiguous)|__(no_feature|ambiguous|too_low_aQual|not_aligned"
-    r"|alignment_not_unique)"
-)
-"""Rows of STAR and HTSeq that are no genes."""
 
 
 class _Fault(NamedTuple):
@@ -166,6 +160,9 @@ class GeneRows:
         self._faults: dict[int, _Fault] = {}
         self._best: _Names | None = None
         self._count = 0
+        self._wanted = {self._matrix.key_of(gene) for gene in config.genes}
+        self._left_out = [*columns.left_out]
+        """Columns and rows that are neither genes nor cases."""
         dated = config.date_column
         self._date_row, self._dates = (dated.column if dated else None), [""] * len(columns.cases)
 
@@ -176,7 +173,7 @@ class GeneRows:
         missing = tuple(gene for gene in panel if gene not in rows)
         ambiguous = tuple(gene for gene in panel if len(rows.get(gene, ())) > 1)
         named = (missing, ambiguous, len(best.repeated), best.renamed, tuple(best.dates))
-        return MatrixGenes(self._orientation, self._count, *named, self._columns.left_out)
+        return MatrixGenes(self._orientation, self._count, *named, tuple(self._left_out))
 
     def cases(self) -> Iterator[CaseValues | RowProblem]:  # noqa: D102 – as the protocol says
         columns = self._columns
@@ -203,17 +200,24 @@ class GeneRows:
         is_first = True
         for number, cells in self._rows:
             start = cells[0].strip() if cells else ""
-            if start.startswith("!") or not any(map(str.strip, cells)) or _SUMMARY.fullmatch(start):
+            if start.startswith("!") or not any(map(str.strip, cells)) or is_of_reads(start):
                 continue
             if len(cells) != self._width:
                 raise invalid_matrix(f"row {number} has {len(cells)} cells and the header {self._width}")
             if self._date_row is not None and start == self._date_row:
                 self._dates = [cells[at] for at in self._columns.cases]
                 continue
-            if is_first and is_second_header([cells[at] for at in self._columns.cases]):
+            if self._describes_cases(start, cells, is_first=is_first):
+                self._left_out.append(start)
                 continue
             is_first = False
             yield number, cells
+
+    def _describes_cases(self, start: str, cells: Sequence[str], *, is_first: bool) -> bool:
+        """Whether a row above the genes, or called as no gene is, says something of the cases."""
+        if not {self._matrix.key_of(cells[at].strip()) for at in self._columns.lead}.isdisjoint(self._wanted):
+            return False
+        return is_no_gene(start) or (is_first and is_described((cells[at] for at in self._columns.cases), self._matrix))
 
     def _values(self, number: int, gene: str, cells: Sequence[str]) -> Sequence[float | None]:
         try:

@@ -109,7 +109,7 @@ def parse_genomics_key(segments: Sequence[str]) -> UploadKey:
         return _key(KeyKind.REJECTED, dataset, problem=rule)
     if rest and is_notice(rest[-1]):
         return _key(KeyKind.IGNORED, dataset)
-    return _ignored_or_rejected(dataset, segments[-1], _LAYOUT_RULE)
+    return _ignored_or_rejected(dataset, segments[-1], rule_against_reads(segments[-1], _LAYOUT_RULE))
 
 
 def _key(kind: KeyKind, dataset: str, unit: Unit | None = None, problem: str = "") -> UploadKey:

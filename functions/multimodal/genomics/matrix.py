@@ -16,7 +16,7 @@ from multimodal.genomics.gene_sets import set_feature, set_scores
 from multimodal.genomics.groups import gene_feature, matrix_assay, pin_assay, rna_group
 from multimodal.genomics.matrix_cases import CaseValues, MatrixCases
 from multimodal.genomics.matrix_content import Preamble, plain_bytes
-from multimodal.genomics.matrix_format import MAX_COLUMNS, MILLION, PER_MILLION, Logarithms, combine_of
+from multimodal.genomics.matrix_format import MAX_COLUMNS, MILLION, NEGATIVE, PER_MILLION, Logarithms, combine_of
 from multimodal.genomics.matrix_names import TX2GENE, path_below_dataset
 from multimodal.genomics.matrix_source import check_width, matrix_cases
 from multimodal.genomics.quantification import Genes, read_tx2gene
@@ -39,6 +39,9 @@ ROWS_PER_BATCH = 20
 
 _LONGEST_LIST = 120
 """Characters of the names of genes in a warning."""
+
+_SEVERAL_NEGATIVE = 2
+"""Cases with negative values; in one it may be a slip, which costs that case alone."""
 
 _SEVERAL = 3
 """So many cases do not add up to the same by chance."""
@@ -104,6 +107,7 @@ class ExpressionMatrix:
         self._off_million = 0.0
         self._least_total, self._most_total = math.inf, 0.0
         self._as_logarithms = Logarithms()
+        self._negative = 0
         self._first_problem: RowProblem | None = None
 
     def batches(self) -> Iterator[TableBatch]:
@@ -163,12 +167,22 @@ class ExpressionMatrix:
 
     def _scale_suspected(self) -> tuple[str, str] | None:
         genes = self._cases.genes.count if self._cases else 0
-        if genes < MANY_GENES or not self._counts["records"]:
+        if not self._counts["records"]:
             return None
-        if self._matrix.scale == "log2_plus_1":
-            return self._other_logarithms_suspected()
-        message = next(self._suspicions(genes), None)
-        return None if message is None else (Reason.SCALE_SUSPECTED.value, message)
+        message = self._negative_suspected()
+        if not message and genes >= MANY_GENES:
+            if self._matrix.scale == "log2_plus_1":
+                return self._other_logarithms_suspected()
+            message = next(self._suspicions(genes), "")
+        return (Reason.SCALE_SUSPECTED.value, message) if message else None
+
+    def _negative_suspected(self) -> str:
+        if self._negative < _SEVERAL_NEGATIVE:
+            return ""
+        return (
+            f"{self._negative} of {self._counts['rows']} cases have negative values, so that the others' are z-scores, "
+            "ratios or other logarithms, too; upload linear values or log2(value + 1), as genomics.matrix.scale says"
+        )
 
     def _suspicions(self, genes: int) -> Iterator[str]:
         """Yield what speaks against the unit, or against a linear scale."""
@@ -225,6 +239,7 @@ class ExpressionMatrix:
         records = [r for r in read if isinstance(r, TableRecord)]
         problems = [r for r in read if isinstance(r, RowProblem)]
         self._first_problem = self._first_problem or next(iter(problems), None)
+        self._negative += sum(problem.code == NEGATIVE for problem in problems)
         self._counts.update(rows=len(read), records=len(records), rejected=len(problems))
         return TableBatch(len(read), records, problems)
 
@@ -339,10 +354,6 @@ class MatrixTables:
     raw: ObjectStore | None = None
     """Uploads, where `tx2gene.tsv` of a dataset may lie."""
 
-    def takes(self, dataset: str) -> bool:
-        """Return whether the dataset takes a matrix."""
-        return dataset in self.datasets
-
     def definitions(self, dataset: str) -> Definitions:
         """Return what the panel's features mean; the unit is in their names, the assay is kept beside the group."""
         config = self.datasets[dataset]
@@ -360,10 +371,9 @@ class MatrixTables:
     ) -> TableReader:
         """Return the reader of a matrix; it is compared with no earlier one."""
         config = self.datasets[dataset]
-        panel = frozenset(config.genes)
         preamble = Preamble()
         chunks = preamble.without(plain_bytes(chunks))
-        rows = TableRows(chunks, lambda cells: _score(cells, panel), max_columns=MAX_COLUMNS, max_record=MAX_ROW)
+        rows = TableRows(chunks, lambda cells: _score(cells, config), max_columns=MAX_COLUMNS, max_record=MAX_ROW)
         check_width(rows.header)
         return ExpressionMatrix(
             dataset,
@@ -387,9 +397,10 @@ class MatrixTables:
         pin_assay(self.ledger, rna_group(self.stack, dataset, config).name, matrix_assay(config.require_matrix()))
 
 
-def _score(cells: Sequence[str], panel: frozenset[str]) -> int:
+def _score(cells: Sequence[str], config: GenomicsConfig) -> int:
     """Prefer the delimiter that yields genes of the panel; where none does, the one that makes most cells."""
-    return len(panel.intersection(cells)) * MAX_ROW + len(cells)
+    key_of = config.require_matrix().key_of
+    return len({*map(key_of, config.genes)}.intersection(map(key_of, cells))) * MAX_ROW or len(cells)
 
 
 def _numbered(rows: TableRows) -> Iterator[tuple[int, list[str]]]:

@@ -1,6 +1,6 @@
 """A matrix, case by case, whichever way round it lies; and one that has a row per case."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import compress
@@ -70,7 +70,7 @@ class MatrixGenes:
     dates: tuple[str, ...]
     """Names that were a gene before a spreadsheet made a date of it."""
     left_out: tuple[str, ...] = ()
-    """Columns that are neither genes nor cases."""
+    """Columns and rows that are neither genes nor cases."""
 
 
 class MatrixCases(Protocol):
@@ -90,22 +90,24 @@ def missing_cells(matrix: MatrixConfig) -> frozenset[str]:
 
 
 class CaseRows:
-    """A matrix with a row per case and a column per gene."""
+    """A matrix with a row per case and a column per gene; `text` are positions of columns without any number."""
 
-    def __init__(self, first_row: Sequence[str], rows: Iterable[Row], config: GenomicsConfig) -> None:
-        self._first_row, self._rows, self._config = first_row, iter(rows), config
+    def __init__(
+        self, first_row: Sequence[str], rows: Iterable[Row], config: GenomicsConfig, text: Collection[int] = ()
+    ) -> None:
+        self._first_row, self._rows, self._config, self._text = first_row, iter(rows), config, text
         self._matrix = config.require_matrix()
         self._missing = missing_cells(self._matrix)
         self._is_first = True
 
     @cached_property
     def _header(self) -> MatrixHeader:
-        return read_header(self._first_row, self._config)
+        return read_header(self._first_row, self._config, self._text)
 
     @property
     def genes(self) -> MatrixGenes:  # noqa: D102 – as the protocol says
         header = self._header
-        names = (header.missing, header.ambiguous, header.repeated, header.renamed, header.dates)
+        names = (header.missing, header.ambiguous, header.repeated, header.renamed, header.dates, header.left_out)
         return MatrixGenes("cases", len(header.genes), *names)
 
     def cases(self) -> Iterator[CaseValues | RowProblem]:  # noqa: D102 – as the protocol says

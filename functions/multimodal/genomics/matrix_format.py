@@ -2,11 +2,12 @@
 
 import math
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from multimodal.genomics.config import ENSEMBL_GENE, ExpressionUnit, GenomicsConfig, MatrixConfig, gene_on_x
 from multimodal.genomics.expression import log2_of_sum
+from multimodal.genomics.no_genes import is_no_gene, names_case
 from multimodal.ledger.errors import BadInputError, Reason
 
 MAX_COLUMNS = 200_000
@@ -56,6 +57,8 @@ class MatrixHeader:
     """Columns that look as if a program had renamed a repeated gene of the panel (`CD44.1`)."""
     dates: tuple[str, ...]
     """Columns that were a gene before a spreadsheet made a date of it."""
+    left_out: tuple[str, ...]
+    """Columns that are no genes."""
 
     @property
     def missing(self) -> tuple[str, ...]:
@@ -68,8 +71,8 @@ class MatrixHeader:
         return tuple(gene for gene, columns in self.columns_of.items() if len(columns) > 1)
 
 
-def read_header(cells: Sequence[str], config: GenomicsConfig) -> MatrixHeader:
-    """Parse the first row of a matrix that has a row per case.
+def read_header(cells: Sequence[str], config: GenomicsConfig, text: Collection[int] = ()) -> MatrixHeader:
+    """Parse the first row of a matrix that has a row per case; `text` are positions of columns without any number.
 
     Raises
     ------
@@ -79,7 +82,10 @@ def read_header(cells: Sequence[str], config: GenomicsConfig) -> MatrixHeader:
     matrix, names = config.require_matrix(), [cell.strip() for cell in cells]
     id_at = 0 if matrix.id_column is None else _position(names, matrix.id_column, "matrix.id_column")
     date_at = _position(names, config.date_column.column, "event_time") if config.date_column else None
-    is_gene = tuple(at not in {id_at, date_at} and name not in matrix.ignore for at, name in enumerate(names))
+    panel = {matrix.key_of(gene) for gene in config.genes}
+    out = {at for at, n in enumerate(names) if (at in text or is_no_gene(n)) and matrix.key_of(n) not in panel}
+    out |= {at for at, name in enumerate(names) if name in matrix.ignore}
+    is_gene = tuple(at not in {id_at, date_at} | out for at in range(len(names)))
     genes = tuple(name for name, gene in zip(names, is_gene, strict=True) if gene)
     columns: dict[str, list[int]] = {}
     for at, name in enumerate(genes):
@@ -105,27 +111,27 @@ def read_header(cells: Sequence[str], config: GenomicsConfig) -> MatrixHeader:
         repeated=sum(len(found) > 1 for found in columns.values()),
         renamed=tuple(name for name in genes if was_renamed(name, columns_of)),
         dates=tuple(name for name in genes if SPREADSHEET_DATE.match(name)),
+        left_out=tuple(names[at] for at in sorted(out - {id_at, date_at})),
     )
 
 
-NAMES_CASES = re.compile(
-    r"(?:tumou?r[ _.-]?)?(?:case|patient|subject|sample|participant|individual|donor|specimen|aliquot|model|barcode"
-    r"|cell[ _.-]?line)[ _.-]?(?:id|no|name|code|barcode)?$",
-    re.IGNORECASE,
-)
-"""What a column of cases is called, that of a list of mutations (`Tumor_Sample_Barcode`) included."""
-_IS_ID = re.compile(r"(?:^|[ _.-])(?:id|pid|barcode)$", re.IGNORECASE)
 _OF_NO_NAME = re.compile(r"^(?:unnamed: ?0|index)?$", re.IGNORECASE)
 
 
 def _check_first_column(names: Sequence[str], matrix: MatrixConfig) -> None:
-    """Reject numbers of rows, as pandas writes them, in front of the column that names the case."""
-    cases = [name for name in names[1:] if NAMES_CASES.match(name) or _IS_ID.search(name)]
-    if matrix.id_column is None and cases and _OF_NO_NAME.match(names[0]):
+    """Reject a second column that names the case, as behind the numbers of rows that pandas writes."""
+    cases = [name for name in names[1:] if names_case(name) and name not in matrix.ignore]
+    if matrix.id_column is not None or not cases:
+        return
+    if _OF_NO_NAME.match(names[0]):
         raise invalid_matrix(
             f"its first column has no name, and {cases[0]!r} seems to name the case; write it without the numbers of "
             "rows (pandas: index=False), the case first"
         )
+    raise invalid_matrix(
+        f"its columns {names[0]!r} and {cases[0]!r} both seem to name the case; name the one that does under "
+        "genomics.matrix.id_column, and deploy"
+    )
 
 
 def invalid_matrix(problem: str) -> BadInputError:
@@ -194,8 +200,12 @@ def genes_not_found(genes: Sequence[str], config: GenomicsConfig, where: str = "
     return BadInputError(Reason.GENES_NOT_FOUND, message, {"genes": len(genes), "panel": len(config.panel)})
 
 
+NEGATIVE = "VALUE_NEGATIVE"
+"""Code of a case with a negative value."""
+
+
 class CellError(ValueError):
-    """A row whose cells are not what the configuration says: `VALUE_INVALID` or `VALUE_IMPLAUSIBLE`.
+    """A row whose cells are not what the configuration says: `VALUE_INVALID`, `VALUE_NEGATIVE` or `VALUE_IMPLAUSIBLE`.
 
     The message says what to do, without the value; `at` is the position of the gene, if it is one gene's fault.
     """
@@ -265,7 +275,7 @@ def _first_error(cells: Sequence[str], values: Sequence[float | None]) -> CellEr
                 "expression is never negative (z-scores and log ratios are not taken); write linear values or "
                 "log2(value + 1), as genomics.matrix.scale says"
             )
-            return CellError("VALUE_INVALID", message, at)
+            return CellError(NEGATIVE, message, at)
         if "_" in cell and value is not None:
             return CellError("VALUE_INVALID", "not a number; write it without underscores", at)
     return CellError("VALUE_IMPLAUSIBLE", "the values are too large to add up; check genomics.matrix")

@@ -9,7 +9,9 @@ from pathlib import PurePosixPath
 
 from multimodal.ledger.unit import MATRIX_CASE, MATRIX_NAME, Unit, case_unit
 
-_TABLE = re.compile(r"\.(csv|tsv|txt|tab|gct|counts|sf|results|fpkm_tracking)(\.gz)?$", re.IGNORECASE)
+_TABLE = re.compile(
+    r"\.(csv|tsv|txt|tab|gct|cct|counts|sf|results|(?:fpkm|count)_table|fpkm_tracking)(\.gz)?$", re.IGNORECASE
+)
 _WITHOUT_ENDING = re.compile(
     r"^[^.]+$|^(?!.*\.(?:fastq|fq|fa|fasta|fna|faa|gtf|gff3?|bed|vcf|bcf|sam|bam|cram|tar|json|xml|html|pdf|h5ad|h5|mtx|rds)"
     r"\.gz$).*\.gz$",
@@ -81,7 +83,8 @@ WHOSE_RULE = (
 
 
 _TRANSFORMED = re.compile(
-    r"(?<![a-z])(z[._ -]?scores?|vst|rlog|rma|fold[._ -]?changes?|log2?fc|median[._ -]?cent[a-z]*)(?![a-z])",
+    r"(?<![a-z])(z[._ -]?scores?|vst|rlog|rma|fold[._ -]?changes?|log2?fc|median[._ -]?cent[a-z]*|cn[av]|gistic"
+    r"|methylation|percentiles?|ratios?)(?![a-z])",
     re.IGNORECASE,
 )
 _LOGARITHMS = re.compile(

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
 
 from multimodal.genomics.config import ENSEMBL_GENE, GenomicsConfig, MatrixConfig
-from multimodal.genomics.gene_columns import GeneColumns, is_heading, is_value, split_columns
+from multimodal.genomics.gene_columns import GeneColumns, is_described, is_heading, is_value, split_columns
 from multimodal.genomics.gene_rows import GeneRows
 from multimodal.genomics.keys import is_case_name
 from multimodal.genomics.matrix_cases import CaseRows, MatrixCases, Row
@@ -58,7 +58,9 @@ def matrix_cases(
         return _quantified(found, rows, config, path, genes() if found.needs_genes else {})
     _check_name(path, matrix)
     if _has_genes(names, config):
-        return CaseRows(names, rows, config)
+        columns_of_head = zip(*(cells for _, cells in head if len(cells) == len(names)), strict=True)
+        text = {at for at, cells in enumerate(columns_of_head) if is_described(cells, matrix)}
+        return CaseRows(names, rows, config, text)
     if {len(cells) for _, cells in head if any(map(str.strip, cells))} == {len(names) + 1}:
         names = ["", *names]  # as R writes it
     _check_header(names, config)

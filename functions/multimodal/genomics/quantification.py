@@ -44,7 +44,7 @@ _FAILED = frozenset({"FAIL", "HIDATA"})
 _STAR = {"unstranded": 1, "forward": 2, "reverse": 3}
 
 _MUCH_MORE = 4
-"""Between the strands' counts: a stranded library has tens of times more on its own, another one as many."""
+"""Between the strands' counts: a stranded library has over 80 % on its own, another one half."""
 
 _TRANSCRIPT = re.compile(r"(?:rna-|transcript:)?(?:ENS[A-Z]*T\d{11}|[NX][MR]_\d+)|FBtr\d{7}")
 
@@ -95,10 +95,11 @@ class Quantification:
             if self.other_strand_at is not None and not cells[self.gene_at].startswith("N_"):
                 taken += _count(cells, self.value_at)
                 other += _count(cells, self.other_strand_at)
-        if other > _MUCH_MORE * taken:
+        if other * _MUCH_MORE > taken:
+            library = "of the other strand" if other > taken * _MUCH_MORE else "not stranded, and the counts a part"
             raise invalid_matrix(
                 f"the strand that the dataset names has {taken} counts of genes and the other one {other}, so the "
-                "library is of the other strand; correct genomics.matrix.strandedness, raise group_version and deploy"
+                f"library is {library}; correct genomics.matrix.strandedness, raise group_version and deploy"
             )
 
     def _names(self, number: int, cells: Sequence[str]) -> tuple[str, str]:

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter
 
-from multimodal.ledger.dataset_file import Pattern, StrictModel, load_section, require_section
+from multimodal.ledger.dataset_file import Pattern, StrictModel, load_sections, require_section
 from multimodal.ledger.errors import ConfigurationError
 
 CONTRACTS = Path(__file__).resolve().parents[1] / "contracts" / "imaging_features"
@@ -64,7 +64,7 @@ def imaging_config(dataset: str) -> ImagingConfig:
 
 def imaging_datasets(names: Iterable[str]) -> frozenset[str]:
     """Return those of the deployed datasets that have an imaging section."""
-    return frozenset(name for name in names if load_section(name, "imaging", _SECTION) is not None)
+    return frozenset(load_sections(names, "imaging", _SECTION))
 
 
 @dataclass(frozen=True)

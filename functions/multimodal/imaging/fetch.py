@@ -11,6 +11,7 @@ from multimodal.imaging.series_manifest import Series
 from multimodal.ledger.errors import BadInputError, Reason
 from multimodal.ledger.listing import MAX_OBJECTS
 from multimodal.ledger.ports import ObjectStore, ParallelMap, StoredObject
+from multimodal.ledger.text import csv_text
 from multimodal.ledger.unit import Unit
 from multimodal.ledger.upload_key import MARKER_NAME, is_safe_segment
 
@@ -73,14 +74,6 @@ def study_items(dataset: str, series: Sequence[Series]) -> list[dict[str, Any]]:
             )
             raise BadInputError(Reason.MANIFEST_INVALID, f"{message}; upload its series in several manifests")
     return items
-
-
-def licence_table(rows: Iterable[Sequence[str]]) -> str:
-    """Return rows of `LICENCE_COLUMNS` as CSV."""
-    table = io.StringIO()
-    writer = csv.writer(table, lineterminator="\n")
-    writer.writerows([LICENCE_COLUMNS, *rows])
-    return table.getvalue()
 
 
 @dataclass(frozen=True)
@@ -167,7 +160,7 @@ class StudyCopier:
         if marker not in there or self.raw.read_text(marker) != declared:
             self.raw.write_text(marker, declared, "application/json")
         before = self.raw.read_text(licences) if licences in there else None
-        text = licence_table([*_others(before or "", series), *_licence_rows(series)])
+        text = csv_text([LICENCE_COLUMNS, *_others(before or "", series), *_licence_rows(series)])
         if text != before:
             self.raw.write_text(licences, text, "text/csv")
         return declared
@@ -186,4 +179,4 @@ def _others(table: str, series: Iterable[Series]) -> list[list[str]]:
 
 def licences_of(series: Iterable[Series]) -> str:
     """Return the licence of each series as CSV, with where it is from."""
-    return licence_table(_licence_rows(series))
+    return csv_text([LICENCE_COLUMNS, *_licence_rows(series)])

@@ -30,11 +30,7 @@ from multimodal.observability import Metric, logger
 
 _BAD = ("quarantined", "failed", "unresolved", "not_started", "without_study")
 
-_WORDS = {
-    "unresolved": "without an outcome",
-    "not_started": "not started",
-    "without_study": "subjects without a study",
-}
+_WORDS = {"unresolved": "without an outcome", "not_started": "not started", "without_study": "subjects without a study"}
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from multimodal.ledger.errors import BadInputError, Reason
+from multimodal.ledger.text import csv_text
 from multimodal.ledger.upload_key import is_safe_segment
 
 MANIFEST_STEM = "_manifest"
@@ -401,10 +402,11 @@ def _problems(series: Series, buckets: Sequence[str]) -> Iterator[str]:
 
 def manifest_text(series: Iterable[Series]) -> str:
     """Return series as `_manifest.csv`."""
-    table = io.StringIO()
-    writer = csv.writer(table, lineterminator="\n")
-    writer.writerow(_WRITTEN)
-    for s in series:
-        size = f"{s.size / 1e6:.6f}".rstrip("0").rstrip(".")
-        writer.writerow([s.patient, s.study, s.series, s.modality, f"{s.address}*", s.licence, s.source, size])
-    return table.getvalue()
+    rows = [
+        (s.patient, s.study, s.series, s.modality, f"{s.address}*", s.licence, s.source, _megabytes(s)) for s in series
+    ]
+    return csv_text([_WRITTEN, *rows])
+
+
+def _megabytes(series: Series) -> str:
+    return f"{series.size / 1e6:.6f}".rstrip("0").rstrip(".")

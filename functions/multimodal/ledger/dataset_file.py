@@ -1,7 +1,7 @@
 """Dataset files (`functions/datasets/<name>.yaml`): each modality validates the header and its own section."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
@@ -71,6 +71,12 @@ def load_section(name: str, section: str, model: TypeAdapter[T]) -> T | None:
     """
     path = DATASETS / f"{name}.yaml"
     return _section(path, stamp_of(path), section, model)
+
+
+def load_sections(names: Iterable[str], section: str, model: TypeAdapter[T]) -> dict[str, T]:
+    """Return a section of those of some dataset files that have it."""
+    found = ((name, load_section(name, section, model)) for name in names)
+    return {name: part for name, part in found if part is not None}
 
 
 def require_section(name: str, section: str, model: TypeAdapter[T]) -> T:

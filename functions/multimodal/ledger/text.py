@@ -1,7 +1,9 @@
 """Decode small documents that people upload, and write short messages: lists and names that end where they say."""
 
 import codecs
-from collections.abc import Sequence
+import csv
+import io
+from collections.abc import Iterable, Sequence
 
 BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF8, "utf-8"),
@@ -33,6 +35,21 @@ def _without_mark(content: bytes) -> str:
     return "utf-8" if first == second else "utf-16-be" if first else "utf-16-le"
 
 
+def size_text(count: int) -> str:
+    """Return a number of bytes in the decimal unit in which it is at least one.
+
+    Examples
+    --------
+    >>> [size_text(count) for count in (0, 999, 9_204, 999_960, 1_250_000, 2_500_000_000)]
+    ['0 B', '999 B', '9.2 kB', '1.0 MB', '1.2 MB', '2.5 GB']
+    """
+    if count < 1_000:
+        return f"{count} B"
+    # From 999.95 on, one decimal makes it a thousand.
+    power, unit = next((p, u) for p, u in ((3, "kB"), (6, "MB"), (9, "GB")) if count < 999.95 * 10**p or u == "GB")
+    return f"{count / 10**power:,.1f} {unit}"
+
+
 MOST_LISTED, _NAME_LENGTH = 10, 60
 
 
@@ -53,6 +70,19 @@ def listed(items: Sequence[str], longest: int, separator: str = ", ") -> str:
 def short_name(name: str) -> str:
     """Return a column's name in quotes, cut when it is too long for a message."""
     return repr(name if len(name) <= _NAME_LENGTH else name[:_NAME_LENGTH] + "…")
+
+
+def csv_text(rows: Iterable[Sequence[object]]) -> str:
+    """Return rows as CSV, a line each.
+
+    Examples
+    --------
+    >>> csv_text([["case", "note"], ["A", "a, b"]])
+    'case,note\\nA,"a, b"\\n'
+    """
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue()
 
 
 def cut_at_word(message: str, longest: int) -> str:

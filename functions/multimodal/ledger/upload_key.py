@@ -14,10 +14,7 @@ MARKER_NAME = "_COMPLETE.json"
 MAX_SEGMENT_BYTES = 255
 """Longest part of a key: jobs download objects to files of that name."""
 
-_COMPANION_SUFFIXES = {
-    *(".csv", ".tsv", ".json", ".txt", ".md", ".tcia", ".xlsx"),
-    *(".xls", ".pdf", ".html", ".xml"),
-}
+_COMPANION_SUFFIXES = {*(".csv", ".tsv", ".json", ".txt", ".md", ".tcia", ".xlsx"), *(".xls", ".pdf", ".html", ".xml")}
 
 _COMPANION_NAMES = {"license", "readme", ".ds_store", "thumbs.db"}
 

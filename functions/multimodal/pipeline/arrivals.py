@@ -14,13 +14,7 @@ from multimodal.imaging.uploads import COHORT_NAME, NO_NAME, parse_imaging_key, 
 from multimodal.ledger.errors import BadInputError, ConfigurationError, Reason, RetryableError
 from multimodal.ledger.ports import Ports
 from multimodal.ledger.unit import Modality, Unit, case_unit
-from multimodal.ledger.upload_key import (
-    KeyKind,
-    UploadKey,
-    is_safe_segment,
-    parse_segments,
-    shown_key,
-)
+from multimodal.ledger.upload_key import KeyKind, UploadKey, is_safe_segment, parse_segments, shown_key
 from multimodal.observability import Metric, logger
 
 

@@ -9,14 +9,7 @@ from typing import Self
 from pydantic import ConfigDict, TypeAdapter, model_validator
 
 from multimodal.clinical.lint import UsableConfig
-from multimodal.dataset.columns import (
-    GroupColumns,
-    clinical_columns,
-    dated_timepoints,
-    imaging_columns,
-    pet_columns,
-    rna_columns,
-)
+from multimodal.dataset.columns import GroupColumns, dated_timepoints, group_columns
 from multimodal.dataset.describe import digest, feature_texts
 from multimodal.features.group import FeatureGroups, FeatureGroupSpec, FeatureType, plan_additions
 from multimodal.features.scores import scores_group
@@ -124,16 +117,7 @@ class FeatureGroupDeployer:
 
 
 def _groups_of(stack: str, config: DatasetConfig, contracts: Callable[[str], ParameterContract]) -> list[GroupColumns]:
-    dataset, groups = config.name, list[GroupColumns]()
-    if config.imaging is not None:
-        groups.append(imaging_columns(stack, dataset, config.imaging, contracts(config.imaging.params)))
-        if (pet := config.imaging.pet) is not None:
-            groups.append(pet_columns(stack, dataset, pet, contracts(pet.params)))
-    if config.genomics is not None:
-        groups.append(rna_columns(stack, dataset, config.genomics, config.clinical))
-    if config.clinical is not None:
-        groups += clinical_columns(stack, dataset, config.clinical)
-    return groups
+    return group_columns(stack, config.name, config.imaging, config.genomics, config.clinical, contracts)
 
 
 def _specs_of(stack: str, config: DatasetConfig, groups: Sequence[GroupColumns]) -> list[FeatureGroupSpec]:

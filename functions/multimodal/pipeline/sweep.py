@@ -176,12 +176,7 @@ _BATCH_STATES = {
     Metric.BATCH_JOBS_RUNNING: ("RUNNING",),
 }
 """States of AWS Batch that each metric counts (`stack-8`)."""
-_SAID_WHEN_NONE = (
-    Metric.UNITS_RETRIED,
-    Metric.UNITS_QUARANTINED,
-    Metric.UNITS_FAILED,
-    Metric.EVALUATIONS_FAILED,
-)
+_SAID_WHEN_NONE = (Metric.UNITS_RETRIED, Metric.UNITS_QUARANTINED, Metric.UNITS_FAILED, Metric.EVALUATIONS_FAILED)
 """Counted as 0 every minute, so that the dashboard says "none" and not "no data" (`page-3`)."""
 
 

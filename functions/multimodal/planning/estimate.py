@@ -71,6 +71,7 @@ class Plan:
             "others": [asdict(share) for share in self.others],
             "refused": [asdict(refusal) for refusal in work.refusals],
             "unknown_datasets": work.unknown_datasets,
+            "rows": {key: asdict(found) for key, found in work.rows.items()},
             "ignored_files": work.ignored,
             "settings": asdict(self.settings),
             "prices": self.prices,

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from markupsafe import Markup
 
 from multimodal.clinical.report.charts import STYLE_SHEET, join, tag
+from multimodal.ledger.text import size_text
 from multimodal.planning.estimate import Plan, Settings, Share
 from multimodal.planning.figures import Figures
 from multimodal.planning.packing import Point
@@ -41,6 +42,7 @@ def plan_page(title: str, plan: Plan, curves: Sequence[tuple[str, Sequence[Point
         _shares("Imaging: one of", plan.imaging),
         _shares("Besides", plan.others),
         _refused(plan),
+        _rows(plan),
         _as_planned(plan) if curves else Markup(),
         *(_curves(name, points) for name, points in curves),
         _assumptions(figures, plan.settings),
@@ -65,11 +67,6 @@ def _found(plan: Plan) -> str:
     )
     ignored = f"; {_count(work.ignored, 'other file is', 'other files are')} ignored" if work.ignored else ""
     return f"{found}{ignored}. Nothing has run."
-
-
-def size_text(count: int) -> str:
-    """Return a number of bytes as MB or, from a thousand on, as GB."""
-    return f"{count / 1e9:,.2f} GB" if count >= 10**9 else f"{count / 1e6:,.1f} MB"
 
 
 def _count(count: int, one: str, many: str) -> str:
@@ -115,6 +112,14 @@ def _refused(plan: Plan) -> Markup:
     if not (unknown or names):
         return tag("p", "No name would be rejected.")
     return join(tag("h2", "Would be rejected"), tag("ul", *unknown, *names))
+
+
+def _rows(plan: Plan) -> Markup:
+    tables = [
+        tag("li", f"{key}: {found.counts}", tag("ul", *(tag("li", line) for line in found.lines)))
+        for key, found in plan.workload.rows.items()
+    ]
+    return join(tag("h2", "Tables: rows and records"), tag("ul", *tables)) if tables else Markup()
 
 
 def _as_planned(plan: Plan) -> Markup:

@@ -13,12 +13,30 @@ _TAKEN = frozenset({KeyKind.OBJECT, KeyKind.ARCHIVE, KeyKind.TABLE})
 
 
 @dataclass(frozen=True)
+class RowFindings:
+    """What would become of a table's rows, in words: counts, why none would be written, what costs single ones."""
+
+    counts: str
+    hold: str = ""
+    losses: tuple[str, ...] = ()
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """What a person should know; empty where all would be taken."""
+        return (self.hold, *self.losses) if self.hold else self.losses
+
+
+@dataclass(frozen=True)
 class File:
-    """One object: its key in RawBucket, as it is or would be, its bytes, and why it would be refused, where known."""
+    """One object: its key in RawBucket, as it is or would be, and its bytes.
+
+    Where they are known: why it would be refused, and what would become of its rows.
+    """
 
     key: str
     size: int
     problem: str = ""
+    rows: RowFindings | None = None
 
 
 @dataclass(frozen=True)
@@ -33,7 +51,7 @@ class Refusal:
 
 @dataclass
 class Workload:
-    """Bytes of each unit by kind, and what would be refused.
+    """Bytes of each unit by kind, what would be refused, and by key what would become of the rows of tables.
 
     Datasets that are not described (`unknown_datasets`) would have all their units quarantined.
     """
@@ -44,7 +62,13 @@ class Workload:
     tables: dict[Unit, int] = field(default_factory=dict)
     refusals: list[Refusal] = field(default_factory=list)
     unknown_datasets: list[str] = field(default_factory=list)
+    rows: dict[str, RowFindings] = field(default_factory=dict)
     ignored: int = 0
+
+    @property
+    def is_taken(self) -> bool:
+        """Whether nothing would be refused or held; single rows may be."""
+        return not (self.refusals or self.unknown_datasets or any(found.hold for found in self.rows.values()))
 
     @property
     def is_empty(self) -> bool:
@@ -72,6 +96,8 @@ def read_workload(files: Iterable[File], datasets: Iterable[str]) -> Workload:
             examples.setdefault(problem, file.key)
         elif key.kind in _TAKEN and key.unit is not None:
             _add(work, key.unit, file.size)
+            if file.rows is not None:
+                work.rows[file.key] = file.rows
         else:
             work.ignored += 1
     work.refusals = [Refusal(*problem, examples[problem], count) for problem, count in problems.most_common()]

@@ -3,7 +3,7 @@
 import json
 import shlex
 import traceback
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import chain, islice
@@ -246,11 +246,18 @@ def no_rows_message(counts: Counts) -> str:
     )
 
 
-def _read(reader: TableReader, spool: SqliteSpool, time_is_left: Callable[[], bool]) -> int:
+def spool_rows(reader: TableReader, spool: SqliteSpool) -> Iterator[int]:
+    """Read a table into a spool, batch by batch; yield how many rows were read so far."""
     rows = 0
     for batch in reader.batches():
         rows += batch.rows
         spool.add(map(spooled, batch.records), batch.problems)
+        yield rows
+
+
+def _read(reader: TableReader, spool: SqliteSpool, time_is_left: Callable[[], bool]) -> int:
+    rows = 0
+    for rows in spool_rows(reader, spool):
         if not time_is_left():
             message = (
                 f"the table could not be read in time ({rows} rows were); split it by rows into files with the same "

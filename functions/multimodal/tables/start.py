@@ -1,6 +1,6 @@
 """When a table is ready, and the start of its run."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -22,7 +22,7 @@ from multimodal.ledger.listing import (
 from multimodal.ledger.ports import ObjectStore, Ports, Runs
 from multimodal.ledger.unit import LedgerItem, Modality, Status, Unit, schedule_check
 from multimodal.observability import logger
-from multimodal.tables.run import MAX_TABLE_BYTES, KindOf
+from multimodal.tables.run import MAX_TABLE_BYTES
 
 NEXT_ROUND_SECONDS = 2
 """A table that has to wait for another is checked again by the next run of the sweep."""
@@ -30,10 +30,17 @@ NEXT_ROUND_SECONDS = 2
 
 @dataclass(frozen=True)
 class TableRules:
-    """`Rules` of clinical tables and expression matrices."""
+    """`Rules` of clinical tables and expression matrices.
+
+    Parameters
+    ----------
+    raw : ObjectStore
+    datasets : mapping of str to collection of str
+        Modality → the datasets that are configured for its tables.
+    """
 
     raw: ObjectStore
-    kind_of: KindOf
+    datasets: Mapping[str, Collection[str]]
 
     def list_objects(self, unit: Unit) -> Listing:
         """List the one object."""
@@ -42,7 +49,7 @@ class TableRules:
 
     def decide(self, item: LedgerItem, listing: Listing, timeouts: CompletionTimeouts, now: int) -> Decision:
         """Return `Complete` for what is there: an object is complete when it is listed."""
-        if not self.kind_of(item.unit).takes(item.unit.dataset):
+        if item.unit.dataset not in self.datasets[item.unit.modality]:
             return _not_configured(item.unit)
         if not listing.objects:
             return quarantine_removed()

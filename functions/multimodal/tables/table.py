@@ -1,13 +1,12 @@
 """What reading a table yields, whatever it holds: records, rejected rows, and a verdict on the whole."""
 
-import csv
-import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, Protocol
 
 from multimodal.features.group import Record
 from multimodal.ledger.errors import BadInputError
+from multimodal.ledger.text import csv_text
 
 PROFILE_NAME = "profile.json"
 """The report that the next upload of the dataset is compared with."""
@@ -132,9 +131,6 @@ def refused_part(error: BadInputError) -> dict[str, Any]:
 class TableKind(Protocol):
     """A kind of table: the clinical table of a dataset, or its expression matrix."""
 
-    def takes(self, dataset: str) -> bool:
-        """Return whether the dataset is configured for tables of this kind."""
-
     def definitions(self, dataset: str) -> Definitions:
         """Return what the features of the dataset's groups mean."""
 
@@ -163,6 +159,4 @@ def safe_cell(text: str) -> str:
 
 
 def _line(cells: Sequence[str]) -> str:
-    out = io.StringIO()
-    csv.writer(out, lineterminator="").writerow(cells)
-    return out.getvalue()
+    return csv_text([cells]).removesuffix("\n")

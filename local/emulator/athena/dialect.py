@@ -111,8 +111,9 @@ def _call(name: str, *arguments: exp.Expr) -> exp.Anonymous:
     return exp.Anonymous(this=name, expressions=list(arguments))
 
 
-def _divide(node: exp.Expr) -> exp.Expr:
-    return _call("athena_divide", node.this, node.expression)
+def _called(name: str, *parts: str) -> Callable[[exp.Expr], exp.Expr]:
+    """Return what rewrites a node as a call of a function with some of the node's parts."""
+    return lambda node: _call(name, *(node.args[part] for part in parts))
 
 
 def _cast(node: exp.Expr) -> exp.Expr:
@@ -198,17 +199,6 @@ def _regexp_extract(node: exp.Expr) -> exp.Expr:
     return _call("athena_regexp_extract", node.this, node.expression, group)
 
 
-def _whole(name: str) -> Callable[[exp.Expr], exp.Expr]:
-    def _rewrite_one(node: exp.Expr) -> exp.Expr:
-        return _call(name, node.this)
-
-    return _rewrite_one
-
-
-def _split_part(node: exp.Expr) -> exp.Expr:
-    return _call("athena_split_part", node.this, node.args["delimiter"], node.args["part_index"])
-
-
 def _substring(node: exp.Expr) -> exp.Expr:
     length = node.args.get("length")
     if length is None:
@@ -217,7 +207,7 @@ def _substring(node: exp.Expr) -> exp.Expr:
 
 
 _REWRITES: dict[type, Callable[[exp.Expr], exp.Expr]] = {
-    exp.Div: _divide,
+    exp.Div: _called("athena_divide", "this", "expression"),
     exp.Cast: _cast,
     exp.TryCast: _cast,
     exp.DateDiff: _date_diff,
@@ -232,9 +222,9 @@ _REWRITES: dict[type, Callable[[exp.Expr], exp.Expr]] = {
     exp.Bracket: _bracket,
     exp.RegexpExtract: _regexp_extract,
     exp.Substring: _substring,
-    exp.SplitPart: _split_part,
-    exp.Floor: _whole("athena_floor"),
-    exp.Ceil: _whole("athena_ceil"),
+    exp.SplitPart: _called("athena_split_part", "this", "delimiter", "part_index"),
+    exp.Floor: _called("athena_floor", "this"),
+    exp.Ceil: _called("athena_ceil", "this"),
 }
 
 _UNLOAD = re.compile(

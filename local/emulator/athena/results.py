@@ -13,29 +13,16 @@ from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from local.emulator.athena.dialect import QueryError
-from local.emulator.aws import AwsError, client
+from local.emulator.athena.tables import quoted
+from local.emulator.aws import AwsError, client, split_uri
 
 MAX_ROWS = 1000
 """Rows of a page of GetQueryResults, the heading among them (API reference)."""
 
-_TYPES = {
-    "BOOLEAN": "boolean",
-    "TINYINT": "tinyint",
-    "SMALLINT": "smallint",
-    "INTEGER": "integer",
-    "BIGINT": "bigint",
-    "HUGEINT": "bigint",
-    "FLOAT": "float",
-    "DOUBLE": "double",
-    "DECIMAL": "decimal",
-    "VARCHAR": "varchar",
-    "DATE": "date",
-    "TIMESTAMP": "timestamp",
-    "TIMESTAMP WITH TIME ZONE": "timestamp with time zone",
-}
+_OTHER_TYPES = {"HUGEINT": "bigint", "STRUCT": "row", "MAP": "map", '"NULL"': "unknown"}
+"""DuckDB's types that Athena calls otherwise; those of `_PRECISION` both call alike, and all else is text."""
 _PRECISION = {
     "boolean": 0, "tinyint": 3, "smallint": 5, "integer": 10, "bigint": 19, "float": 7, "double": 17, "decimal": 38,
     "varchar": 2147483647, "date": 0, "timestamp": 3, "timestamp with time zone": 3,
@@ -59,7 +46,7 @@ def athena_type(duckdb_type: str) -> str:
     if duckdb_type.endswith("]"):
         return "array"
     base = duckdb_type.partition("(")[0]
-    return _TYPES.get(base) or {"STRUCT": "row", "MAP": "map", '"NULL"': "unknown"}.get(base, "varchar")
+    return base.lower() if base.lower() in _PRECISION else _OTHER_TYPES.get(base, "varchar")
 
 
 def write_csv(connection: Any, sql: str, columns: Sequence[tuple[str, str]], path: Path) -> None:  # noqa: ANN401
@@ -83,7 +70,7 @@ def write_csv(connection: Any, sql: str, columns: Sequence[tuple[str, str]], pat
         f"COPY (SELECT {texts} FROM ({sql}) AS answer({names})) TO '{body}' "  # noqa: S608
         "(FORMAT csv, HEADER false, FORCE_QUOTE *)"
     )
-    heading = ",".join('"' + name.replace('"', '""') + '"' for name, _ in columns)
+    heading = ",".join(quoted(name) for name, _ in columns)
     path.write_bytes(f"{heading}\n".encode() + body.read_bytes())
 
 
@@ -97,11 +84,11 @@ def _as_text(column: str, kind: str) -> str:
 
 def store(location: str, path: Path) -> None:
     """Upload a file to an S3 URI."""
-    parts = urlsplit(location, allow_fragments=False)
+    bucket, key = split_uri(location)
     try:
-        client("s3").upload_file(str(path), parts.netloc, parts.path.lstrip("/"))
+        client("s3").upload_file(str(path), bucket, key)
     except Exception as error:
-        raise QueryError(f"Unable to verify/create output bucket {parts.netloc}: {error}") from error
+        raise QueryError(f"Unable to verify/create output bucket {bucket}: {error}") from error
 
 
 def unload(connection: Any, sql: str, columns: Sequence[tuple[str, str]], target: str,  # noqa: ANN401
@@ -114,8 +101,8 @@ def unload(connection: Any, sql: str, columns: Sequence[tuple[str, str]], target
         When something lies there, or a property or type is not known.
     """
     target = target.rstrip("/") + "/"
-    parts = urlsplit(target, allow_fragments=False)
-    if client("s3").list_objects_v2(Bucket=parts.netloc, Prefix=parts.path.lstrip("/"), MaxKeys=1).get("KeyCount"):
+    bucket, prefix = split_uri(target)
+    if client("s3").list_objects_v2(Bucket=bucket, Prefix=prefix, MaxKeys=1).get("KeyCount"):
         raise QueryError(f"HIVE_PATH_ALREADY_EXISTS: Target directory for table already exists: {target}")
     folder = work / "unload"
     options = _copy_options(properties)
@@ -158,9 +145,8 @@ def _typed_columns(columns: Sequence[tuple[str, str]]) -> str:
     zoned = [name for name, kind in columns if kind == "TIMESTAMP WITH TIME ZONE"]
     if zoned:
         raise QueryError(f"NOT_SUPPORTED: Unsupported Hive type: timestamp(3) with time zone: {', '.join(zoned)}")
-    quoted = [('"' + name.replace('"', '""') + '"', kind) for name, (_, kind) in zip(names, columns, strict=True)]
-    casts = {"HUGEINT": "CAST({0} AS BIGINT)"}
-    return ", ".join(f"{casts.get(kind, '{0}').format(name)} AS {name}" for name, kind in quoted)
+    named = [(quoted(name), kind) for name, (_, kind) in zip(names, columns, strict=True)]
+    return ", ".join(f"{f'CAST({name} AS BIGINT)' if kind == 'HUGEINT' else name} AS {name}" for name, kind in named)
 
 
 def result_page(execution: dict[str, Any], request: dict[str, Any]) -> dict[str, Any]:
@@ -197,10 +183,7 @@ def _rows(location: str) -> tuple[tuple[str | None, ...], ...]:
     """Return the lines of a result object, the heading first; pages of one result are read one after another."""
     from ministack.services import s3
 
-    parts = urlsplit(location, allow_fragments=False)
-    body = s3._get_object_data(
-        parts.netloc, parts.path.lstrip("/")
-    )  # on the event loop, where a client would wait for itself
+    body = s3._get_object_data(*split_uri(location))  # on the event loop, where a client would wait for itself
     if body is None:
         raise _invalid(f"The query results of {location} are gone")
     rows, row = [], list[str | None]()

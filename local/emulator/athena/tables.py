@@ -9,11 +9,11 @@ import contextlib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from sqlglot import exp
 
 from local.emulator.athena.dialect import QueryError
+from local.emulator.aws import split_uri
 from local.emulator.iceberg.files import link
 from local.emulator.iceberg.rewrite import relation
 from local.emulator.iceberg.tables import opened
@@ -105,16 +105,15 @@ def _link_files(definition: dict[str, Any], folder: Path) -> list[Path]:
     """Link every object of a table into a folder, partitions kept: Athena reads all below a table's location."""
     from ministack.services import athena, s3
 
-    location = urlsplit((definition.get("StorageDescriptor") or {}).get("Location", ""), allow_fragments=False)
-    prefix = f"{location.path.strip('/')}/"
-    bucket = s3._buckets.get(location.netloc) or {"objects": {}}
+    name, path = split_uri((definition.get("StorageDescriptor") or {}).get("Location", ""))
+    prefix, bucket = f"{path.strip('/')}/", s3._buckets.get(name) or {"objects": {}}
     linked = []
     for key in sorted(bucket["objects"]):
         relative = key[len(prefix) :]
         if not key.startswith(prefix) or not relative or key.endswith("/") or athena._hidden(relative):
             continue
         with contextlib.suppress(FileNotFoundError):  # deleted since it was listed
-            linked.append(link(f"s3://{location.netloc}/{key}", folder / relative))
+            linked.append(link(f"s3://{name}/{key}", folder / relative))
     return linked
 
 

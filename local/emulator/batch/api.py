@@ -33,11 +33,7 @@ def install() -> None:
 
 
 async def handle_request(
-    method: str,
-    path: str,
-    headers: Mapping[str, str],
-    body: bytes | str,
-    query: Mapping[str, list[str]],
+    method: str, path: str, headers: Mapping[str, str], body: bytes | str, query: Mapping[str, list[str]]
 ) -> Response:
     """Answer one request; the work is done off the event loop, because it publishes events."""
     try:

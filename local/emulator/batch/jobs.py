@@ -299,11 +299,7 @@ def _record(job: Job, failure: Failure | None, exit_code: int | None, log: str) 
     stream = f"{prefix}/default/{uuid.uuid4().hex}"
     with suppress(ClientError, BotoCoreError):  # a log that cannot be written does not fail the job
         write_log(options.get("awslogs-group", "/aws/batch/job"), stream, log)
-    known = {
-        "exitCode": exit_code,
-        "reason": failure.reason if failure else "",
-        "logStreamName": stream,
-    }
+    known = {"exitCode": exit_code, "reason": failure.reason if failure else "", "logStreamName": stream}
     job.last = {key: value for key, value in known.items() if value not in (None, "")}
     attempt = {
         "container": {**job.last, "networkInterfaces": []},

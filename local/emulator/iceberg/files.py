@@ -10,12 +10,11 @@ import os
 import shutil
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from pyiceberg.io import FileIO, InputFile, InputStream, OutputFile, OutputStream
 from pyiceberg.typedef import Properties
 
-from local.emulator.aws import ACCOUNT, client
+from local.emulator.aws import ACCOUNT, client, split_uri
 from local.emulator.iam import role_credentials
 
 ROLE, KEY = "role-arn", "kms-key-id"
@@ -45,19 +44,13 @@ class S3Files(FileIO):  # type: ignore[misc]  # pyiceberg is in the emulator's e
         """Write an object."""
         writer = client("s3", role_credentials(self._role, "SageMaker")) if self._role else client("s3")
         encryption = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": self._key} if self._key else {}
-        bucket, key = split(location)
+        bucket, key = split_uri(location)
         writer.put_object(Bucket=bucket, Key=key, Body=body, **encryption)
-
-
-def split(location: str) -> tuple[str, str]:
-    """Return bucket and key of an S3 URI."""
-    parts = urlsplit(location, allow_fragments=False)
-    return parts.netloc, parts.path.lstrip("/")
 
 
 def erase(location: str) -> None:
     """Delete an object and every version of it: in a versioned bucket, a deletion alone leaves the bytes."""
-    bucket, key = split(location)
+    bucket, key = split_uri(location)
     s3 = client("s3")
     pages = s3.get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=key)
     for page in pages:
@@ -68,7 +61,7 @@ def erase(location: str) -> None:
 
 class _Input(InputFile):  # type: ignore[misc]  # pyiceberg is in the emulator's environment alone
     def _head(self) -> dict[str, Any] | None:
-        bucket, key = split(self.location)
+        bucket, key = split_uri(self.location)
         s3 = client("s3")
         try:
             return dict(s3.head_object(Bucket=bucket, Key=key))
@@ -92,7 +85,7 @@ class _Input(InputFile):  # type: ignore[misc]  # pyiceberg is in the emulator's
         FileNotFoundError
             When there is none.
         """
-        bucket, key = split(self.location)
+        bucket, key = split_uri(self.location)
         s3 = client("s3")
         try:
             return io.BytesIO(s3.get_object(Bucket=bucket, Key=key)["Body"].read())
@@ -152,7 +145,7 @@ def link(location: str, target: Path) -> Path:
     from ministack.services import s3
 
     target.parent.mkdir(parents=True, exist_ok=True)
-    path = s3._object_disk_path(*split(location), ACCOUNT)
+    path = s3._object_disk_path(*split_uri(location), ACCOUNT)
     try:
         os.link(path, target)
     except OSError as error:

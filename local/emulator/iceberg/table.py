@@ -19,8 +19,8 @@ from pyiceberg.table import Table
 from pyiceberg.typedef import Record
 from pyiceberg.types import BooleanType, DoubleType, IcebergType, LongType, NestedField, StringType, TimestampType
 
-from local.emulator.aws import client
-from local.emulator.iceberg.files import KEY, ROLE, S3Files, erase, split
+from local.emulator.aws import client, split_uri
+from local.emulator.iceberg.files import KEY, ROLE, S3Files, erase
 
 TYPES: dict[str, IcebergType] = {
     "VARCHAR": StringType(),
@@ -164,7 +164,7 @@ class IcebergTable:
 
     def _erase_orphans(self) -> list[str]:
         kept = self._referenced()
-        bucket, prefix = split(self._table.location())
+        bucket, prefix = split_uri(self._table.location())
         pages = client("s3").get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=f"{prefix}/")
         found = {f"s3://{bucket}/{item['Key']}" for page in pages for item in page.get("Versions", [])}
         orphans = sorted(found - kept)

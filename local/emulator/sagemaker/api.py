@@ -34,11 +34,7 @@ def install() -> None:
 
 
 async def handle_request(
-    method: str,
-    path: str,
-    headers: Mapping[str, str],
-    body: bytes | str,
-    query: Mapping[str, list[str]],
+    method: str, path: str, headers: Mapping[str, str], body: bytes | str, query: Mapping[str, list[str]]
 ) -> Response:
     """Answer one request; the work is done off the event loop, because it calls other services."""
     try:
@@ -60,11 +56,7 @@ def _call(name: str, request: dict[str, Any]) -> Answer:
 
 
 def parse_request(
-    method: str,
-    path: str,
-    headers: Mapping[str, str],
-    body: bytes | str,
-    query: Mapping[str, list[str]],
+    method: str, path: str, headers: Mapping[str, str], body: bytes | str, query: Mapping[str, list[str]]
 ) -> tuple[str, dict[str, Any]]:
     """Return the operation's name and the request's members."""
     target = headers.get("x-amz-target", "")

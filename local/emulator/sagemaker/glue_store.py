@@ -7,11 +7,10 @@ from collections.abc import Sequence
 from functools import lru_cache
 from queue import SimpleQueue
 from typing import Any
-from urllib.parse import urlsplit
 
 from botocore.exceptions import ClientError
 
-from local.emulator.aws import AwsError, client
+from local.emulator.aws import AwsError, client, split_uri
 from local.emulator.iam import role_credentials
 from local.emulator.sagemaker.offline_table import OfflineTable, Row
 from local.emulator.sagemaker.parquet import as_parquet
@@ -92,7 +91,7 @@ def _partition(row: Row) -> str:
 
 def _write_file(connection: Any, rows: Sequence[Row]) -> None:  # noqa: ANN401 - DuckDB's
     first = rows[0]
-    bucket, prefix = urlsplit(first.table.uri).netloc, urlsplit(first.table.uri).path.strip("/")
+    bucket, prefix = split_uri(first.table.uri)
     token = "".join(secrets.choice(string.ascii_letters + string.digits) for _ in range(16))
     key = f"{prefix}/{_partition(first)}{first.when:%Y%m%dT%H%M%SZ}_{token}.parquet"
     encryption = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": first.table.key_id} if first.table.key_id else {}

@@ -32,9 +32,6 @@ class FakeKind:
     admission: BadInputError | None = None
     at_batch: Callable[[], None] = lambda: None
 
-    def takes(self, dataset: str) -> bool:
-        return dataset == self.dataset
-
     def definitions(self, dataset: str) -> Definitions:
         return {FEATURES: dict(self.meanings)}
 

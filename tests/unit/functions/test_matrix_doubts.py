@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -15,6 +16,11 @@ GENES = ["VIM", "CD44", *(f"G{n}" for n in range(1_200))]
 
 def line(*cells: object) -> str:
     return "\t".join(map(str, cells)) + "\n"
+
+
+def lying(rows_are: str, table: list[list[object]]) -> str:
+    """Return a table of cases as it is, or with genes as rows."""
+    return "".join(line(*row) for row in (table if rows_are == "cases" else zip(*table, strict=True)))
 
 
 def of_genes(values: Callable[[int], object]) -> str:
@@ -245,10 +251,78 @@ def test_counts_of_the_other_strand_are_refused(name: str, text: str) -> None:
         assert right.linear("log2counts_ENSG00000026025") == {"A": [expected]}
 
 
-def test_as_many_counts_on_both_strands_are_an_unstranded_library() -> None:
-    world = ShapeWorld(unit="counts", strandedness="forward", **IDS)
+@pytest.mark.parametrize(("strandedness", "taken"), [("forward", False), ("reverse", False), ("unstranded", True)])
+def test_half_of_the_counts_of_an_unstranded_library_are_not_taken(strandedness: str, taken: bool) -> None:
+    world = ShapeWorld(unit="counts", strandedness=strandedness, **IDS)
     item = world.take_file("A/ReadsPerGene.out.tab", "N_unmapped\t9\t9\t9\nENSG00000026025.1\t300\t148\t152\n")
-    assert item.status is Status.COMPLETED
+    assert world.linear("log2counts_ENSG00000026025") == ({"A": [300.0]} if taken else {})
+    assert taken or "the library is not stranded" in world.message(item)
+
+
+def test_most_counts_on_its_own_strand_are_a_stranded_library() -> None:
+    world = ShapeWorld(unit="counts", strandedness="reverse", **IDS)
+    world.take_file("A/ReadsPerGene.out.tab", "N_unmapped\t9\t9\t9\nENSG00000026025.1\t300\t40\t260\n")
+    assert world.linear("log2counts_ENSG00000026025") == {"A": [260.0]}
+
+
+@pytest.mark.parametrize("rows_are", ["genes", "cases"])
+@pytest.mark.parametrize(("cells", "taken"), [((-0.4, 1.1), 1), ((-0.4, -1.1), 0)])
+def test_negative_values_of_several_cases_say_that_the_others_are_of_the_same_kind(
+    rows_are: str, cells: tuple[float, float], taken: int
+) -> None:
+    """Of z-scores of a panel, some case has no negative one; a slip in one case costs that case."""
+    table: list[list[object]] = [["x", "VIM", "CD44"], ["A", cells[0], 0.2], ["B", 2.1, cells[1]], ["C", 1.5, 0.3]]
+    world = ShapeWorld()
+    item = world.take_file("m.tsv", lying(rows_are, table))
+    assert list(world.records()) == (["B", "C"] if taken else [])
+    assert item.reason_code == (None if taken else "SCALE_SUSPECTED")
+    assert taken or "2 of 3 cases have negative values" in world.message(item)
+
+
+OF_CASES = ["age", "Sex", "t_stage", "vitalStatus", "OS.time", "Patient ID", "library_size", "nCount_RNA", "N_unmapped"]
+
+
+@pytest.mark.parametrize("name", [*OF_CASES, "__no_feature"])
+@pytest.mark.parametrize("rows_are", ["genes", "cases"])
+def test_what_describes_cases_or_sums_up_genes_is_no_gene(name: str, rows_are: str) -> None:
+    table: list[list[object]] = [["x", name, "VIM", "CD44"], ["A-1", 7e6, 3, 0], ["B-2", 9e6, 7, 1.5]]
+    asked: dict[str, Any] = {"id_column": "x"} if name == "Patient ID" and rows_are == "cases" else {}
+    world = ShapeWorld(**asked)
+    item = world.take_file("m.tsv", lying(rows_are, table))
+    assert world.linear("log2tpm_VIM", "log2tpm_CD44") == {"A-1": [3.0, 0.0], "B-2": [7.0, 1.5]}, world.message(item)
+    assert {record["genes_measured"] for record in world.records().values()} == {"2"}
+
+
+@pytest.mark.parametrize("gene", ["BMI1", "RIN1", "AGER", "TIMELESS", "SEXN", "MET", "HLA-A", "SUMO1", "STAG2", "PID1"])
+@pytest.mark.parametrize("rows_are", ["genes", "cases"])
+def test_a_gene_that_is_called_nearly_so_is_one(gene: str, rows_are: str) -> None:
+    table: list[list[object]] = [["x", "VIM", gene], ["A", 3, 1], ["B", 7, 2]]
+    world = ShapeWorld()
+    world.take_file("m.tsv", lying(rows_are, table))
+    assert world.records()["A"]["genes_measured"] == "2"
+
+
+@pytest.mark.parametrize("cells", [("F", "M"), ("IA", "NA"), ("2001-05-30", "2001-06-01"), ("tumour", "n.d.")])
+@pytest.mark.parametrize("rows_are", ["genes", "cases"])
+def test_words_of_cases_are_no_gene_and_are_told(cells: tuple[str, str], rows_are: str) -> None:
+    table: list[list[object]] = [["x", "note", "VIM", "CD44"], ["A", cells[0], 3, 0], ["B", cells[1], 7, 1.5]]
+    world = ShapeWorld()
+    item = world.take_file("m.tsv", lying(rows_are, table))
+    assert world.linear("log2tpm_VIM", "log2tpm_CD44") == {"A": [3.0, 0.0], "B": [7.0, 1.5]}
+    assert '"note"' in world.report_on(item, "report.json")
+
+
+@pytest.mark.parametrize("second", ["patient", "Case ID", "submitter_id"])
+def test_of_two_columns_that_name_cases_the_dataset_says_which(second: str) -> None:
+    text = line("sample", second, "VIM") + line("s1", 101, 3) + line("s2", 102, 7)
+    world = ShapeWorld()
+    assert "both seem to name the case" in world.message(world.take_file("m.tsv", text))
+    world = ShapeWorld(id_column=second)
+    world.take_file("m.tsv", text)
+    assert world.linear("log2tpm_VIM") == {"101": [3.0], "102": [7.0]}
+    world = ShapeWorld(ignore=[second])
+    world.take_file("m.tsv", text)
+    assert world.linear("log2tpm_VIM") == {"s1": [3.0], "s2": [7.0]}
 
 
 @pytest.mark.parametrize("first", ["", "Unnamed: 0", "index"])

@@ -482,3 +482,101 @@ def test_a_dot_among_decimal_commas_is_never_a_decimal_point(cell: str) -> None:
     world = ShapeWorld(decimal="comma")
     world.take_file("m.csv", f"gene;R01-001;R01-002\nVIM;3,5;7\nCD44;{cell};1,5\n")
     assert list(world.records()) == ["R01-002"], "the other case has its values"
+
+
+LABELS = [
+    "{1}:{0}",
+    "{0}:{1}.7",
+    "{0}_{1}",
+    "{1}.3-{0}",
+    "{0}..{2}.",
+    "{0}..{1}.",
+    "{0};{2}",
+    "{0} {1}",
+    "MSTRG.{2}|{0}",
+    "HGNC:{2}|{0}",
+    "{1}|{0}|protein_coding",
+    "gene-{0}",
+    "gene:{1}|{0}",
+    "GRCh38_{0}",
+]
+"""Names of genes as StringTie, RefSeq's GFF3, Cell Ranger and people join them; `..` is R's bracket."""
+
+
+@pytest.mark.parametrize("rows_are", ["genes", "cases"])
+@pytest.mark.parametrize(
+    ("label", "matrix"), [*((each, {}) for each in LABELS), *((each, IDS) for each in LABELS if "{1}" in each)]
+)
+def test_a_gene_is_found_among_the_names_of_its_label(label: str, matrix: dict[str, Any], rows_are: str) -> None:
+    genes = [label.format("VIM", "ENSG00000026025", 7431), label.format("CD44", "ENSG00000026508", 960)]
+    table = [["x", *genes], ["R01-001", "3", "0"], ["R01-002", "7", "1.5"]]
+    world = ShapeWorld(**matrix)
+    rows = table if rows_are == "cases" else [*zip(*table, strict=True)]
+    item = world.take_file("m.tsv", "".join("\t".join(row) + "\n" for row in rows))
+    assert item.status is Status.COMPLETED, world.message(item)
+    assert world.linear(*(f"log2tpm_{gene}" for gene in matrix.get("panel", ("VIM", "CD44")))) == TRUTH
+
+
+@pytest.mark.parametrize("label", ["VIM;VIM-AS1", "VIM///CD44", "VIM, CD44", "VIM:TTN"])
+def test_a_label_of_several_genes_is_none_of_them(label: str) -> None:
+    world = ShapeWorld()
+    world.take_file("m.tsv", f"gene\tA\n{label}\t3\nCD44\t1\n")
+    assert world.linear("log2tpm_VIM", "log2tpm_CD44") == {"A": [None, 1.0]}
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        "{}.genes.results",
+        "rsem/{}/{}.genes.results",
+        "quants/{}_quant/quant.sf",
+        "{}_quant",
+        "{}.salmon",
+        "{}.txt",
+        "C:\\data\\{}.CEL.gz",
+        "/data/{}.Aligned.sortedByCoord.out.md.bam",
+    ],
+)
+def test_a_column_that_is_called_by_a_file_is_of_its_case(column: str) -> None:
+    names = [column.replace("{}", case) for case in TRUTH]
+    world = ShapeWorld()
+    item = world.take_file("m.tsv", "\t".join(["gene", *names]) + "\nVIM\t3\t7\nCD44\t0\t1.5\n")
+    assert item.status is Status.COMPLETED, world.message(item)
+    assert world.linear("log2tpm_VIM", "log2tpm_CD44") == TRUTH
+
+
+@pytest.mark.parametrize(
+    ("columns", "said"),
+    [
+        (["log2_R1", "log2_R2"], "say what they hold"),
+        (["R1_zscore", "R2_zscore"], "say what they hold"),
+        (["R1.AVG_Signal", "R2.AVG_Signal"], "say what they hold"),
+        (["R1.counts", "R2.counts"], "say what they hold"),
+        (["log2(TPM+1)"], "'log2(TPM+1)' says what it holds"),
+        (["zscore"], "'zscore' says what it holds"),
+    ],
+)
+def test_columns_that_say_another_scale_are_no_cases(columns: list[str], said: str) -> None:
+    world = ShapeWorld()
+    item = world.take_file("R01-001.tsv", "\t".join(["gene", *columns]) + "\nVIM" + "\t3" * len(columns) + "\n")
+    assert said in world.message(item)
+    assert world.features.records == []
+
+
+@pytest.mark.parametrize("name", ["data_cna.txt", "data_methylation_hm450.txt", "gtex_percentile.tsv", "ratios.tsv"])
+def test_a_name_that_says_no_expression_refuses_the_file(name: str) -> None:
+    world = ShapeWorld()
+    assert "its name says" in world.message(world.take_file(name, "gene\tA\nVIM\t1\n"))
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("R01-001.bam", "aligned reads"),
+        ("R01-001_R1.fastq.bz2", "unpack it"),
+        ("hg38.fa.gz", "genomics/_references/"),
+        ("x.pdbx", "not inside a case"),
+    ],
+)
+def test_a_file_beside_the_cases_is_called_what_it_is(name: str, said: str) -> None:
+    assert said in parse_key(f"genomics/d/{name}").problem

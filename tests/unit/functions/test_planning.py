@@ -5,9 +5,10 @@ import re
 import shlex
 from collections.abc import Sequence
 from functools import partial
+from io import StringIO
 from pathlib import Path
 from types import SimpleNamespace
-from typing import NoReturn, cast
+from typing import cast
 
 import pytest
 import yaml
@@ -28,6 +29,7 @@ from multimodal.planning.packing import Point, packing_curves, share_studies, sw
 from multimodal.planning.page import MARGIN, plan_page
 from multimodal.planning.simulation import Lane, Work, job_seconds, simulate
 from multimodal.planning.workload import File, made_up_studies, read_workload
+from tests.files import put
 
 ROOT = Path(__file__).resolve().parents[3]
 DATASET = "nsclc_radiogenomics"
@@ -166,10 +168,7 @@ def test_a_listing_becomes_the_units_that_the_pipeline_makes_of_it() -> None:
 
 
 def test_a_folder_is_planned_with_the_keys_that_an_upload_would_give_it(tmp_path: Path) -> None:
-    for name in ("R01-001/1.2.3.4.5/ct/1.dcm", "R01-002/1.2.3.4.6/ct/1.dcm"):
-        path = tmp_path / "cohort" / name
-        path.parent.mkdir(parents=True)
-        path.write_bytes(b"x" * 100)
+    put(tmp_path / "cohort", "R01-001/1.2.3.4.5/ct/1.dcm", "R01-002/1.2.3.4.6/ct/1.dcm", text="x" * 100)
     console = Console(record=True, width=140)
     output = tmp_path / "plan"
     files = list_folder(str(tmp_path / "cohort"), DATASET)
@@ -268,10 +267,10 @@ def test_one_of_a_kind_is_singular_and_no_legend_lies_in_the_plot() -> None:
 
 
 def test_a_folder_that_cannot_be_read_is_told_in_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(folder: Path) -> NoReturn:
-        raise PermissionError(13, "Permission denied", str(folder))
-
-    monkeypatch.setattr(Path, "iterdir", refuse)
+    monkeypatch.setattr(
+        "os.walk",
+        lambda folder, onerror, **_: onerror(PermissionError(13, "Permission denied", folder)),
+    )
     with pytest.raises(CommandError) as refusal:
         list_folder(str(tmp_path), DATASET)
     assert refusal.value.message == f"{tmp_path} cannot be read: Permission denied."
@@ -305,7 +304,7 @@ def test_a_bucket_is_planned_with_the_keys_that_it_has_or_would_have() -> None:
 
 
 def test_nothing_to_plan_is_said_and_an_address_needs_a_bucket(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="no study"):
+    with pytest.raises(UsageError, match="has no files"):
         list_folder(str(tmp_path), DATASET)
     with pytest.raises(UsageError, match="no bucket"):
         list_bucket("s3://", DATASET, None)
@@ -318,6 +317,33 @@ def test_a_dataset_that_is_not_there_is_told_before_the_folder_is_read(
 ) -> None:
     assert main(["plan", str(tmp_path / "not read"), "--dataset", "nosuch"]) == 2
     assert "No dataset 'nosuch' is there" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("width", [80, 140])
+def test_the_tables_of_a_plan_have_whole_columns_alone(width: int) -> None:
+    console = Console(file=StringIO(), width=width)
+    files = [File(f"imaging/{DATASET}/R01-{n:03}/study.zip", 10**8) for n in range(9)]
+    assert plan_files(console, files, DATASET, deployment=None, concurrency=3, output=None)
+    assert isinstance(console.file, StringIO)
+    text = console.file.getvalue()
+    assert "…" not in text
+    assert "quota needed" in text
+    assert "SageMaker Processing" in text
+
+
+@pytest.mark.parametrize("command", ["plan", "upload"])
+def test_what_is_not_there_or_empty_is_told_as_such(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """How a study's folder is laid out is no answer to a mistyped path."""
+    double = SimpleNamespace(datasets=[DATASET], feature_groups=(), stack="s", endpoint="")
+    monkeypatch.setattr("cli.main.reach", lambda _: double)
+    (tmp_path / "empty" / "inside").mkdir(parents=True)
+    for name, told in (("not there", "There is no "), ("empty", "has no files")):
+        assert main([command, str(tmp_path / name), "--dataset", DATASET]) == 2
+        error = capsys.readouterr().err
+        assert told in error
+        assert "<subject>" not in error
 
 
 @pytest.mark.parametrize("option", ["--concurrency", "--studies"])
@@ -364,10 +390,7 @@ def test_what_an_upload_would_not_send_is_planned_as_rejected(
 def test_files_in_no_study_are_named_by_the_plan_as_by_the_upload(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for name in ("PAT1/visit1/ct.nii.gz", "PAT6/ct.nii.gz"):
-        path = tmp_path / name
-        path.parent.mkdir(parents=True)
-        path.write_bytes(b"x")
+    put(tmp_path, "PAT1/visit1/ct.nii.gz", "PAT6/ct.nii.gz")
     assert main(["plan", str(tmp_path), "--dataset", DATASET]) == 0
     assert "in no study: 1 file (PAT6/ct.nii.gz)" in capsys.readouterr().out
 

@@ -1,5 +1,7 @@
 """From a table to records: all of it is judged first, only what changed is written, and a crash loses nothing."""
 
+import csv
+import io
 import json
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -17,7 +19,7 @@ from multimodal.ledger.run_paths import RunPaths
 from multimodal.ledger.unit import Status, Unit
 from multimodal.tables.run import MAX_TABLE_BYTES
 from multimodal.tables.state import DatasetState
-from multimodal.tables.table import safe_cell
+from multimodal.tables.table import RowProblem, rejected_lines, safe_cell
 from tests.unit.functions.table_world import CrashError, TableWorld
 from tests.unit.functions.world import DATASET
 
@@ -71,6 +73,11 @@ def test_what_is_not_taken_is_told_row_by_row_and_no_cell_is_a_formula() -> None
 def test_cells_that_a_spreadsheet_would_run_are_text(cell: str) -> None:
     assert safe_cell(cell) == f"'{cell}"
     assert safe_cell(f"a{cell}") == f"a{cell}"
+
+
+def test_a_name_of_two_lines_stays_one_cell_of_the_rejected_rows() -> None:
+    lines = rejected_lines([RowProblem(2, "A", "Age\n(years)", "CODE", "what is wrong")])
+    assert list(csv.reader(io.StringIO("\n".join(lines))))[1][2] == "Age\n(years)"
 
 
 def test_the_same_object_is_not_taken_twice() -> None:
@@ -342,7 +349,7 @@ def test_a_table_that_is_due_does_not_overtake_one_that_waits() -> None:
 
 def test_tables_of_two_datasets_run_side_by_side() -> None:
     world = TableWorld()
-    world.kind.takes = lambda dataset: True  # type: ignore[method-assign]
+    world.table_datasets["clinical"] |= {"other"}
     world.put_table("A,1")
     world.upload("clinical/other/a.csv", body=b"case_id,x\nA,1")
     assert world.tick(1)["tables"] == 2

@@ -69,7 +69,8 @@ class World:
         self.ports = ports = Ports(self.ledger, self.raw, self.processed, self.clock, self.metrics)
         imaging = ImagingRules(self.raw, image, frozenset({DATASET}))
         genomics = genomics_rules(ports, GenomicsReadiness("salmon", image, "raw", {DATASET: config}))
-        tables = TableRules(self.raw, self.kind_of)
+        self.table_datasets = {"clinical": {DATASET}, "genomics": {"d"}}
+        tables = TableRules(self.raw, self.table_datasets)
         self.rules_of: Callable[[Unit], Rules] = lambda unit: (
             tables if unit.is_table else genomics(unit) if unit.modality == "genomics" else imaging
         )

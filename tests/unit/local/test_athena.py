@@ -2,7 +2,6 @@
 
 import sqlite3
 from contextlib import closing
-from io import StringIO
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -10,12 +9,12 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 from botocore.stub import Stubber
-from rich.console import Console
 
 from cli.deployment import Deployment
 from cli.errors import CommandError, UsageError
 from cli.features import GroupTable, Row, describe_group, find_group, read_features, run_query, short_name, with_tables
 from cli.rows import print_features
+from tests.screen import Screen
 
 
 def make_deployment(**clients: object) -> Deployment:
@@ -152,10 +151,9 @@ def test_the_table_of_features_is_never_cut(width: int) -> None:
     group = GroupTable("s-d-imaging-v1", "db", "t", "case_id", "event_time", (*names, "manufacturer"))
     row: Row = dict.fromkeys(names, 1234.5)
     row |= {"case_id": "R01-001", "event_time": "2001-03-02T08:15:30Z", "manufacturer": "A maker of scanners"}
-    console = Console(file=StringIO(), width=width)
+    console = Screen(width)
     print_features(console, group, [row])
-    assert isinstance(console.file, StringIO)
-    text = console.file.getvalue()
+    text = console.text
     assert "2001-03-02T08:15:30Z" in text
     assert "…" not in text.replace("`features … --json`", "")
 

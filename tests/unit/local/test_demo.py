@@ -16,6 +16,8 @@ from cli.wait import Outcome
 from local import commands
 from local.commands import run
 from local.demo import demo
+from tests.files import put
+from tests.screen import Screen
 
 OWN = demo.Cohort(Studies(), None, "")
 MADE_UP = demo.Cohort(Studies(), frozenset({"R01-002"}), "")
@@ -77,17 +79,9 @@ def test_the_last_line_says_how_many_were_rejected_and_where_it_says_why(
 def test_it_is_the_last_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(demo, "STATE", tmp_path)
     monkeypatch.setattr(demo, "_show", lambda *_: (True, "1 of 2 studies was rejected."))
-    console = Console(file=StringIO(), width=100)
+    console = Screen()
     assert demo.run_demo(console, None) == 0
-    assert isinstance(console.file, StringIO)
-    assert console.file.getvalue().splitlines()[-1].strip() == "1 of 2 studies was rejected."
-
-
-def put(folder: Path, *names: str) -> Path:
-    for name in names:
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_text("x")
-    return folder
+    assert console.text.splitlines()[-1].strip() == "1 of 2 studies was rejected."
 
 
 @pytest.mark.parametrize("salmon", [True, False])
@@ -121,4 +115,4 @@ def test_a_sample_has_every_modality_and_never_mixes_with_other_files(tmp_path: 
     assert f"upload '{folder}' --dataset" in said.getvalue(), "the command can be pasted"
     assert sorted(path.name for path in folder.iterdir()) == ["clinical", "genomics", "imaging"]
     with pytest.raises(UsageError, match="not empty"):
-        demo.write_sample(Console(file=StringIO()), folder, 1)
+        demo.write_sample(Screen(), folder, 1)

@@ -9,16 +9,13 @@ import pytest
 
 from local.cloud.cloud import stop_cloud
 from local.cloud.deployed import forget, is_deployed, remember
+from tests.files import put
 
 
 @pytest.fixture
 def source(tmp_path: Path) -> Path:
-    folder = tmp_path / "source"
-    for name in ("stacks/one.yaml", "statemachines/one.json", "functions/sweep/app.py", "template.yaml", "README.md"):
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(name)
-    return folder
+    names = ("stacks/one.yaml", "statemachines/one.json", "functions/sweep/app.py", "template.yaml", "README.md")
+    return put(tmp_path / "source", *names)
 
 
 @pytest.fixture

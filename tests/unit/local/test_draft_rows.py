@@ -6,6 +6,7 @@ import pytest
 
 from cli.draft.facts import MAX_VALUES, read_facts
 from cli.draft.table import draft_table
+from cli.errors import CommandError
 from tests.unit.functions.clinical_small import Read
 from tests.unit.local.test_draft_shapes import BODY, column, draft, drafted
 
@@ -56,7 +57,6 @@ def test_an_age_or_a_weight_names_no_case_although_it_is_another_in_every_row() 
 @pytest.mark.parametrize(
     ("ids", "asked"),
     [
-        ([f"{1 + n / 10:.1f}E+05" for n in range(30)], "a spreadsheet has rounded"),
         ([f"{n}.0" for n in range(30)], "do scans and reads write 1.0, or 1?"),
         ([f"{n:03}" for n in range(30)], ""),
         ([f"P-{n}E" for n in range(30)], ""),
@@ -65,6 +65,13 @@ def test_an_age_or_a_weight_names_no_case_although_it_is_another_in_every_row() 
 def test_ids_that_became_numbers_are_asked(ids: list[str], asked: str) -> None:
     table = draft_table(read_facts(["id", "Age"], [[each, str(40 + n)] for n, each in enumerate(ids)]))
     assert [asked in check for check in table.id_checks] == ([True] if asked else [])
+
+
+@pytest.mark.parametrize("written", ["{:.2E}", "{:.0E}"])
+def test_ids_that_a_spreadsheet_has_rounded_name_nobody(written: str) -> None:
+    rows = [[written.format(1.2e11 + n * 1e10), str(40 + n)] for n in range(30)]
+    with pytest.raises(CommandError, match="a spreadsheet has rounded"):
+        draft_table(read_facts(["patient_id", "Age"], rows))
 
 
 @pytest.mark.parametrize(

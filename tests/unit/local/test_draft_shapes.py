@@ -535,7 +535,8 @@ def test_a_typeset_minus_is_one(minus: str) -> None:
 def test_who_survived_did_not_die(header: str, cells: list[str], event: str) -> None:
     clinical, text = draft({header: cells * 15, "Age": AGE})
     assert column(clinical, header)["true"] == [event]
-    assert clinical["labels"]["died"] == header if "labels" in clinical else "is 'nein' the event" in text
+    assert clinical["target"]["column"] == header if "target" in clinical else "is 'nein' the event" in text
+    assert ("labels" in clinical) == ("target" in clinical and " 5" not in f" {header}" and "24" not in header)
 
 
 def test_names_that_are_not_read_make_no_features() -> None:

@@ -5,21 +5,20 @@ import signal
 import subprocess
 import sys
 import time
-from io import StringIO
 from pathlib import Path
 
 import pytest
-from rich.console import Console
 
 from cli.processes import undisturbed
 from cli.project import ROOT
 from local.cloud import up
 from local.demo import demo
+from tests.screen import Screen
 
 
 @pytest.fixture
-def console() -> Console:
-    return Console(file=StringIO(), width=100, highlight=False)
+def console() -> Screen:
+    return Screen()
 
 
 def interrupt(*_: object, **__: object) -> None:
@@ -28,7 +27,7 @@ def interrupt(*_: object, **__: object) -> None:
 
 @pytest.mark.parametrize("was_running", [True, False])
 def test_an_interrupted_up_stops_the_cloud_only_if_it_started_it(
-    was_running: bool, console: Console, monkeypatch: pytest.MonkeyPatch
+    was_running: bool, console: Screen, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stopped: list[Path] = []
     monkeypatch.setattr(up, "read_cloud", lambda _root: object() if was_running else None)
@@ -36,21 +35,17 @@ def test_an_interrupted_up_stops_the_cloud_only_if_it_started_it(
     monkeypatch.setattr(up, "stop_cloud", stopped.append)
     with pytest.raises(KeyboardInterrupt):
         up.bring_up(console)
-    assert isinstance(console.file, StringIO)
-    assert (len(stopped), "Stopping the cloud…" in console.file.getvalue()) == (
-        (0, False) if was_running else (1, True)
-    )
+    assert (len(stopped), "Stopping the cloud…" in console.text) == ((0, False) if was_running else (1, True))
 
 
 def test_an_interrupted_demo_says_that_it_stops_the_cloud(
-    console: Console, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    console: Screen, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(demo, "STATE", tmp_path)
     monkeypatch.setattr(demo, "_show", interrupt)
     with pytest.raises(KeyboardInterrupt):
         demo.run_demo(console, None)
-    assert isinstance(console.file, StringIO)
-    assert "Stopping the cloud…" in console.file.getvalue()
+    assert "Stopping the cloud…" in console.text
     assert list(tmp_path.iterdir()) == []
 
 

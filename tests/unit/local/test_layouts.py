@@ -1,5 +1,6 @@
 """Downloads as archives lay them out: each level is recognised or rejected, as a folder and as keys in S3."""
 
+import gzip
 import shutil
 import uuid
 from pathlib import Path
@@ -11,6 +12,8 @@ from pydicom.uid import UID, CTImageStorage, ExplicitVRLittleEndian
 from cli.errors import UsageError
 from cli.sources.modality import find_modalities
 from cli.sources.studies import read_studies
+from cli.terminal import make_console
+from cli.upload import warn_of_left_files
 from multimodal.ledger.upload_key import KeyKind
 from multimodal.pipeline.arrivals import parse_key
 
@@ -254,6 +257,29 @@ def test_the_only_patients_folder_is_known_by_patient_id_at_a_wrong_level(tmp_pa
 def test_a_subject_may_be_called_unlike_its_patient_id(tmp_path: Path) -> None:
     download(tmp_path, "S-{patient}/baseline/{modality}", SERIES)
     assert {subject for subject, *_ in found(tmp_path)} == {"S-R01-001", "S-R01-002"}
+
+
+def test_a_subject_that_is_called_unlike_its_patient_id_is_told_before_the_upload(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """So discs and archives of hospitals are laid out; nobody's table would have a row of such a name."""
+    download(tmp_path, "PA-{patient}/ST1/SE{modality}", SERIES)
+    download(tmp_path, "R01-002/ST1/SE{modality}", SERIES[2:])
+    warn_of_left_files(make_console(), read_studies(tmp_path))
+    assert "is another: 2 subjects (PA-R01-001, PA-R01-002)" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("form", ["bare", "gzip"])
+def test_slices_without_a_preamble_or_compressed_are_left_out_of_no_study(tmp_path: Path, form: str) -> None:
+    """The job reads them, so the files of one folder must not lose them on the way."""
+    for file in download(tmp_path, "{series}").glob("*/*.dcm"):
+        content = file.read_bytes()
+        shutil.rmtree(file.parent)
+        changed = gzip.compress(content) if form == "gzip" else content[132:]
+        Path(f"{file.parent}.dcm").write_bytes(content if "99.2" in file.parent.name else changed)
+    (tmp_path / "README").write_text("no slice")
+    assert found(tmp_path) == STUDIES
+    assert [path.name for path in read_studies(tmp_path).beside] == ["README"]
 
 
 @pytest.mark.parametrize("key", ["__MACOSX/R01-001/1/._1.dcm", "R01-001/__MACOSX/._1.dcm"])

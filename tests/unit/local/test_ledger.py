@@ -3,19 +3,19 @@
 import json
 import time
 from decimal import Decimal
-from io import BytesIO, StringIO
+from io import BytesIO
 from typing import Any
 
 import boto3
 import pytest
 from botocore.exceptions import ClientError
 from botocore.stub import Stubber
-from rich.console import Console
 
 from cli.deployment import Deployment
 from cli.errors import CommandError, UsageError
 from cli.ledger import Unit, count_statuses, describe_units, plain, print_findings, print_units, read_units
 from cli.retry import request_reruns, select_units
+from tests.screen import Screen
 
 
 def make_unit(subject: str, status: str, **attributes: Any) -> Unit:
@@ -69,13 +69,35 @@ def test_a_unit_is_settled_when_it_has_ended_and_no_check_is_scheduled(unit: Uni
 
 @pytest.mark.parametrize("width", [80, 140])
 def test_the_table_names_every_unit_reason_and_total(width: int) -> None:
-    console = Console(file=StringIO(), width=width, highlight=False)
+    console = Screen(width)
     print_units(console, UNITS)
-    assert isinstance(console.file, StringIO)
-    text = console.file.getvalue()
+    text = console.text
     assert "no SEG among 12 files" in text
     assert "NO_SEGMENTATION" in text
     assert "4 units: 1 READY · 1 COMPLETED · 1 QUARANTINED · 1 FAILED" in text
+
+
+@pytest.mark.parametrize(
+    ("width", "titles"),
+    [
+        (40, ["Subject", "Study", "Status"]),
+        (80, ["Subject", "Study", "Status", "Reason", "Size", "Changed"]),
+        (120, ["Subject", "Study", "Status", "Reason", "Objects", "Size", "Arrived", "Changed"]),
+    ],
+)
+def test_no_column_is_cut_for_want_of_room(width: int, titles: list[str]) -> None:
+    """A column is there as a whole or not at all."""
+    now = int(time.time())
+    units = [
+        make_unit("R01-001", "QUARANTINED", reason_code="NO_SEGMENTATION", bytes=338_900, received_at=now),
+        make_unit("R01-002", "COMPLETED", completed_at=now - 508, bytes=26, received_at=now - 9_999),
+    ]
+    console = Screen(width)
+    print_units(console, units)
+    text = console.text
+    assert text.splitlines()[0].split() == titles
+    assert ("8 min ago" in text) is ("Changed" in titles)
+    assert "…" not in text
 
 
 def test_references_and_notes_are_counted_for_themselves() -> None:
@@ -169,10 +191,9 @@ def test_a_reason_that_several_units_share_is_told_once_with_their_names() -> No
 
 
 def printed(units: list[Unit], width: int) -> str:
-    console = Console(file=StringIO(), width=width, highlight=False)
+    console = Screen(width)
     print_units(console, units)
-    assert isinstance(console.file, StringIO)
-    return console.file.getvalue()
+    return console.text
 
 
 def test_retry_wants_to_be_told_which() -> None:
@@ -183,12 +204,28 @@ def test_retry_wants_to_be_told_which() -> None:
 def test_a_table_is_told_in_rows_and_records() -> None:
     counts = {"rows": 10, "written": 1, "unchanged": 19, "rejected_rows": 2, "dropped_rows": 0, "labels_held": 1}
     names = {"unit_id": "clinical#d#2024/labels.csv", "subject": "2024/labels.csv", "study": "", "status": "COMPLETED"}
-    console = Console(file=StringIO(), width=140)
+    console = Screen(140)
     print_units(console, [Unit({**names, "counts": counts})])
-    assert isinstance(console.file, StringIO)
-    told = console.file.getvalue()
+    told = console.text
     assert "clinical table" in told
     assert "10 rows: 1 record written, 19 records unchanged, 2 rows rejected, 1 label held back" in told
+    assert "rejected.csv, which `multimodal results DIR` saves" in told
+
+
+def test_references_are_of_no_dataset_and_a_study_is_called_alike_everywhere() -> None:
+    """A column of datasets takes the width of others, so it is there for several only."""
+    uid = "1.3.6.1.4.1.14519.5.2.1.4334.1501.227933499470131058806289574760"
+    study = Unit(
+        {"unit_id": f"imaging#d#P-1#{uid}", "subject": "P-1", "study": uid, "dataset": "d", "status": "FAILED"}
+    )
+    shown = Unit({**study.item, "reason_code": "JOB_FAILED", "reason_message": "It failed."})
+    reference = Unit({"unit_id": "genomics#_references#human", "dataset": "_references", "status": "COMPLETED"})
+    console = Screen(80)
+    print_units(console, [shown, reference])
+    told = console.text
+    assert "Dataset" not in told
+    assert told.count(f"…{uid[-17:]}") == 2
+    assert told.count("…") == 2
 
 
 def test_status_and_the_end_of_waiting_tell_what_quality_control_warns_of() -> None:
@@ -198,10 +235,9 @@ def test_status_and_the_end_of_waiting_tell_what_quality_control_warns_of() -> N
         make_unit(f"P-{n}", "COMPLETED", warnings=[f"{n}.5 % of the reads are ribosomal."]) for n in range(9, 12)
     ]
     for show in (print_units, print_findings):
-        console = Console(file=StringIO(), width=140)
+        console = Screen(140)
         show(console, [*warned, again, *samples])
-        assert isinstance(console.file, StringIO)
-        told = console.file.getvalue().partition("Warnings of quality control")[2]
+        told = console.text.partition("Warnings of quality control")[2]
         assert "P-4 ct and 2 more" in told
         assert "HU_RANGE: the image has values that no CT of a patient has." in told
         assert told.count("… % of the reads are ribosomal.") == 1, "the number is each sample's own"
@@ -224,17 +260,17 @@ def test_a_matrix_is_told_by_its_file_with_what_it_lacks() -> None:
     [
         ({}, True),
         ({"dataset": "e"}, False),
-        ({"study": "1.2.840.113619.2.56"}, False),
+        ({"study": "1.2.840.11361.2.56"}, False),
         ({"subject": "P-1"}, False),
         ({"status": "QUARANTINED"}, True),
     ],
 )
 def test_one_study_under_two_subjects_is_told(second: dict[str, str], told: bool) -> None:
-    first = make_unit("P-1", "COMPLETED", study="1.2.840.113619.2.55")
+    first = make_unit("P-1", "COMPLETED", study="1.2.840.11361.2.55")
     units = [first, Unit({**first.item, "subject": "P-2", **second}), *(make_unit(f"P-{n}", "READY") for n in (3, 4))]
     text = printed(units, 140)
     assert ("the same StudyInstanceUID under several subjects" in text) is told
-    assert ("P-1 1.2.840.113619.2.55, P-2 1.2.840.113619.2.55" in text) is told
+    assert ("P-1 1.2.840.11361.2.55, P-2 1.2.840.11361.2.55" in text) is told
 
 
 class Sweep:

@@ -12,6 +12,7 @@ from rich.console import Console
 
 from cli import models
 from cli.errors import CommandError, UsageError
+from tests.screen import Screen
 
 
 class Objects:
@@ -79,7 +80,7 @@ def test_a_build_that_is_not_there_is_named(build: str, said: str) -> None:
 
 
 def run(runs: Runs, timeout: float = 5.0) -> dict[str, Any]:
-    console = Console(file=io.StringIO())
+    console = Screen()
     return models.run_models(console, deployment(runs=runs), {"action": "train"}, "Training", timeout)
 
 

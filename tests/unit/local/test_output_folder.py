@@ -1,7 +1,6 @@
 """A folder that is written again has nothing left of before."""
 
 import time
-from io import StringIO
 from pathlib import Path
 from types import SimpleNamespace
 from typing import NoReturn
@@ -15,6 +14,7 @@ from cli.errors import CommandError
 from cli.ledger import Unit
 from cli.main import main
 from cli.output_folder import remove_outdated
+from tests.screen import Screen
 
 
 def write(folder: Path, *names: str) -> list[Path]:
@@ -107,15 +107,14 @@ def test_the_commands_clear_up_after_themselves(
 def test_a_terminal_shows_that_a_command_is_at_work(
     command: list[str], does: str, says: str, is_terminal: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    screen = Console(file=StringIO(), width=100, force_terminal=is_terminal)
+    screen = Screen(force_terminal=is_terminal)
     shown_at_work: list[bool] = []
 
     def work(*_: object, **__: object) -> NoReturn:
-        assert isinstance(screen.file, StringIO)
         until = time.monotonic() + (5 if is_terminal else 0)  # it is drawn by a thread of its own
-        while says not in screen.file.getvalue() and time.monotonic() < until:
+        while says not in screen.text and time.monotonic() < until:
             time.sleep(0.01)
-        shown_at_work.append(says in screen.file.getvalue())
+        shown_at_work.append(says in screen.text)
         raise CommandError("Far enough.")
 
     for module in (commands, reports):

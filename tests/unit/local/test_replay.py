@@ -24,7 +24,7 @@ def letter(body: str, target: str = "") -> dict[str, Any]:
 @pytest.fixture
 def deployment() -> Deployment:
     made = Deployment("stack", boto3.Session("key", "secret", region_name="us-east-1"))
-    vars(made)["outputs"] = {"DeadLetterQueueUrls": ",".join(URLS)}
+    vars(made)["outputs"] = {"DeadLetterQueueUrls": ",".join(URLS[::2]), "RedriveQueueUrls": ",".join(URLS[1::2])}
     return made
 
 

@@ -2,15 +2,14 @@
 
 import csv
 import json
-from io import StringIO
 from pathlib import Path
 
 import pytest
-from rich.console import Console
 
 from cli.features import GroupTable, Row
 from cli.rows import describe_features, print_features, print_rows, write_csv
 from local.contracts import CONTRACTS
+from tests.screen import Screen
 
 ROWS: list[Row] = [
     {"case_id": "R01-001", "kernel": "[bold]B30f", "volume_ml": 8.5, "source_uri": "s3://bucket/" + "x" * 60},
@@ -20,10 +19,9 @@ NAMES = list(ROWS[0])
 
 
 def printed(rows: list[Row], names: list[str], width: int) -> tuple[list[str], str]:
-    console = Console(file=StringIO(), width=width, highlight=False)
+    console = Screen(width)
     columns = print_rows(console, rows, names)
-    assert isinstance(console.file, StringIO)
-    return columns, console.file.getvalue()
+    return columns, console.text
 
 
 @pytest.mark.parametrize(("width", "count"), [(20, 1), (22, 2), (31, 2), (34, 3), (107, 3), (109, 4)])
@@ -67,7 +65,6 @@ def test_every_feature_of_a_contract_counts_as_radiomic(path: Path) -> None:
 
 
 def test_a_group_without_records_has_no_empty_table() -> None:
-    console = Console(file=StringIO(), width=100)
+    console = Screen()
     print_features(console, GroupTable("s-d-imaging-v1", "db", "t", "case_id", "event_time", ("case_id",)), [])
-    assert isinstance(console.file, StringIO)
-    assert console.file.getvalue().split("\n") == ["  s-d-imaging-v1 has no records yet.", ""]
+    assert console.text.split("\n") == ["  s-d-imaging-v1 has no records yet.", ""]

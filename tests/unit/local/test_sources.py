@@ -12,17 +12,10 @@ from cli.sources.modality import find_modalities
 from cli.sources.reads import read_reads
 from cli.sources.studies import read_studies
 from cli.sources.tables import read_tables
+from tests.files import put
 
 UID = "1.3.6.1.4.1.32722.99.99.1"
 DATED = "09-06-1990-NA-CT SIM-54601"
-
-
-def put(root: Path, *names: str, text: str = "x" * 10) -> Path:
-    for name in names:
-        path = root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-    return root
 
 
 @pytest.mark.parametrize(
@@ -40,7 +33,6 @@ def put(root: Path, *names: str, text: str = "x" * 10) -> Path:
         (["expression.csv"], ("genomics",)),
         (["a.csv", "dictionary.pdf"], ("clinical",)),
         (["site 2/2024/b.TSV", ".hidden"], ("clinical",)),
-        ([], ("imaging",)),
         (["imaging/1/ct/1.dcm", "genomics/1/a.fq.gz", "clinical/a.csv"], ("imaging", "genomics", "clinical")),
         (["clinical/ct/series/1.dcm", "R01-001/ct/series/1.dcm"], ("imaging",)),  # a subject called "clinical"
     ],

@@ -12,8 +12,10 @@ import cli.main
 from cli.deployment import Deployment
 from cli.project import DATASET
 from cli.sources.files import SourceFile
-from cli.sources.table_check import table_problem
+from cli.sources.table_check import check_table
+from cli.table_rows import row_findings
 from multimodal.clinical.lint import clinical_datasets
+from tests.files import put
 
 CONFIG = clinical_datasets([DATASET])[DATASET]
 HEADER = [CONFIG.id.source, *(column.source for column in CONFIG.columns)]
@@ -67,9 +69,7 @@ def test_a_table_that_would_be_refused_is_told_and_not_sent(
     """Neither it nor what lies beside it, and `plan` says the same."""
     table(tmp_path / "clinical" / "good.csv", HEADER)
     bad = table(tmp_path / "clinical" / "names.csv", header, **cells)
-    study = tmp_path / "imaging" / "R01-001" / "ct" / "1.dcm"
-    study.parent.mkdir(parents=True)
-    study.write_bytes(b"x")
+    put(tmp_path, "imaging/R01-001/ct/1.dcm")
     assert cli.main.main(["upload", str(tmp_path), "--dataset", DATASET]) == 2
     error = capsys.readouterr().err
     assert told in error
@@ -95,4 +95,55 @@ def test_a_table_of_a_dataset_that_is_not_described_here_is_sent_as_before(tmp_p
     bad = table(tmp_path / "names.csv", BIRTH)
     assert cli.main.main(["upload", str(bad), "--dataset", "other"]) == 0
     assert keys == ["clinical/other/names.csv"]
-    assert table_problem(SourceFile(bad, bad.name, 1), "other") == ""
+    assert check_table(SourceFile(bad, bad.name, 1), "other").problem == ""
+
+
+def rows(path: Path, *cells: dict[str, str]) -> Path:
+    with path.open("w", newline="", encoding="utf-8") as opened:
+        writer = csv.DictWriter(opened, HEADER, restval="")
+        writer.writeheader()
+        writer.writerows({CONFIG.id.source: f"R01-{n:03}", FREE_TEXT: "60", **own} for n, own in enumerate(cells, 1))
+    return path
+
+
+def test_rows_that_would_be_lost_are_told_before_the_upload(
+    tmp_path: Path, keys: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With the counts that the ledger will have, repeated cases among them, and the words of the report."""
+    twice = {CONFIG.id.source: "R01-009"}
+    path = rows(tmp_path / "some.csv", {}, {FREE_TEXT: "sixty"}, twice, {}, {}, twice)
+    output = tmp_path / "plan"
+    assert cli.main.main(["plan", str(path), "--dataset", DATASET, "--output", str(output)]) == 0
+    planned = " ".join(capsys.readouterr().out.split())
+    assert cli.main.main(["upload", str(path), "--dataset", DATASET]) == 0
+    sent = " ".join(capsys.readouterr().out.split())
+    page = (output / "plan.html").read_text(encoding="utf-8")
+    for text in (planned, sent):
+        assert "6 rows: 6 records to write, 3 rows rejected" in text
+        assert "DUPLICATE_ID: row rejected (2 rows: 4, 7): the id is in more than one row" in text
+        assert f"NOT_A_NUMBER in {FREE_TEXT!r}: row rejected (row 3): " in text
+        assert "sixty" not in text
+    assert "3 rows rejected" in page
+    assert "DUPLICATE_ID" in page
+    assert keys == [f"clinical/{DATASET}/some.csv"]
+
+
+def test_a_table_without_a_row_that_would_be_taken_is_sent_with_a_warning_and_no_plan(
+    tmp_path: Path, keys: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = rows(tmp_path / "none.csv", {FREE_TEXT: "sixty"})
+    assert cli.main.main(["plan", str(path), "--dataset", DATASET]) == 1
+    assert "Nothing of it would be written. NO_ROW_TAKEN: no rows accepted of 1" in capsys.readouterr().out
+    assert cli.main.main(["upload", str(path), "--dataset", DATASET]) == 0
+    assert "NO_ROW_TAKEN" in capsys.readouterr().out
+    assert len(keys) == 1
+
+
+def test_a_table_that_takes_too_long_is_read_in_part(tmp_path: Path) -> None:
+    path = rows(tmp_path / "long.csv", *([{}] * 2_500))
+    check = check_table(SourceFile(path, path.name, 1), DATASET, seconds=0)
+    found = row_findings(check)
+    assert not check.is_whole
+    assert found is not None
+    assert found.counts.startswith(f"the first {check.counts['rows']:,} rows: ")
+    assert 0 < check.counts["rows"] < 2_500

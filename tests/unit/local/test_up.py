@@ -19,6 +19,7 @@ from cli.project import ROOT
 from cli.terminal import make_console
 from local.cloud import up
 from local.cloud.deploy import build_folder
+from tests.files import put
 
 NOW = datetime.now(UTC)
 
@@ -112,10 +113,7 @@ UPLOADED = (
 def test_units_of_a_cloud_that_ended_unexpectedly_are_counted(
     keys: tuple[str, ...], ended: bool, expected: int | None, tmp_path: Path
 ) -> None:
-    for key in keys:
-        path = tmp_path / "s3" / "000000000000" / "laptop-rawbucket-1" / key
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch()
+    put(tmp_path / "s3" / "000000000000" / "laptop-rawbucket-1", *keys)
     if ended:
         cloud = subprocess.Popen([sys.executable, "-c", ""])
         cloud.wait()

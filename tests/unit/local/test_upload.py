@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext, suppress
 from datetime import UTC, datetime, timedelta
-from io import StringIO
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -11,12 +10,13 @@ from typing import Any, cast
 import pytest
 from boto3.exceptions import S3UploadFailedError
 from botocore.exceptions import ClientError
-from rich.console import Console
 
 import cli.main
 from cli.deployment import Deployment
 from cli.errors import UsageError, aws_error
 from cli.upload import upload_path
+from tests.files import put
+from tests.screen import Screen
 
 
 def make_deployment(
@@ -36,22 +36,9 @@ def make_deployment(
 
 
 @pytest.fixture(params=[True, False])
-def console(request: pytest.FixtureRequest) -> Console:
+def console(request: pytest.FixtureRequest) -> Screen:
     """A terminal, and a log."""
-    return Console(file=StringIO(), width=100, force_terminal=request.param)
-
-
-def printed(console: Console) -> str:
-    assert isinstance(console.file, StringIO)
-    return console.file.getvalue()
-
-
-def put(folder: Path, *names: str) -> Path:
-    for name in names:
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(b"x" * 10)
-    return folder
+    return Screen(force_terminal=request.param)
 
 
 @pytest.fixture
@@ -59,7 +46,7 @@ def folder(tmp_path: Path) -> Path:
     return put(tmp_path, "R01-001/ct/1.dcm", "R01-001/ct/2", "R01-001/stray.txt", "R01-002/ct/1.dcm")
 
 
-def test_every_file_of_a_study_is_put_under_its_dataset(folder: Path, console: Console) -> None:
+def test_every_file_of_a_study_is_put_under_its_dataset(folder: Path, console: Screen) -> None:
     keys: list[str] = []
 
     def upload_file(_path: str, bucket: str, key: str, **_: Any) -> None:
@@ -70,12 +57,12 @@ def test_every_file_of_a_study_is_put_under_its_dataset(folder: Path, console: C
     assert sorted(keys) == [f"imaging/d/{name}" for name in ("R01-001/ct/1.dcm", "R01-001/ct/2", "R01-002/ct/1.dcm")]
     assert uploaded.unit_ids == ("imaging#d#R01-001#ct", "imaging#d#R01-002#ct")
     assert (modality, uploaded.files, uploaded.size, uploaded.units) == ("imaging", 3, 30, "2 studies")
-    assert "stray.txt" in printed(console)
+    assert "stray.txt" in console.text
 
 
 @pytest.mark.parametrize("lacking", ["imaging", "genomics", "clinical"])
 def test_a_folder_with_what_the_dataset_has_no_section_for_is_refused_whole(
-    lacking: str, tmp_path: Path, console: Console
+    lacking: str, tmp_path: Path, console: Screen
 ) -> None:
     names = ("imaging/P1/ct/1.dcm", "genomics/P1/a_1.fastq.gz", "genomics/P1/a_2.fastq.gz", "clinical/t.csv")
     sent, group = list[str](), {"imaging": "imaging", "genomics": "rna", "clinical": "scores"}[lacking]
@@ -100,7 +87,7 @@ def test_a_folder_with_what_the_dataset_has_no_section_for_is_refused_whole(
     ],
 )
 def test_reads_and_matrices_that_the_dataset_does_not_take_are_not_sent(
-    dataset: str, names: list[str], said: str, tmp_path: Path, console: Console
+    dataset: str, names: list[str], said: str, tmp_path: Path, console: Screen
 ) -> None:
     sent = list[str]()
     deployment = make_deployment(lambda *given, **_: sent.append(given[2]))
@@ -113,7 +100,7 @@ def test_reads_and_matrices_that_the_dataset_does_not_take_are_not_sent(
     assert bool(sent) is not bool(said)
 
 
-def test_a_reference_needs_no_section_of_the_dataset(tmp_path: Path, console: Console) -> None:
+def test_a_reference_needs_no_section_of_the_dataset(tmp_path: Path, console: Screen) -> None:
     sent = list[str]()
     deployment = make_deployment(lambda *given, **_: sent.append(given[2]))
     deployment.feature_groups.clear()
@@ -122,7 +109,7 @@ def test_a_reference_needs_no_section_of_the_dataset(tmp_path: Path, console: Co
     assert sorted(sent) == ["genomics/_references/human/g.fa", "genomics/_references/human/g.gtf"]
 
 
-def test_what_is_there_already_is_not_sent_again(folder: Path, console: Console) -> None:
+def test_what_is_there_already_is_not_sent_again(folder: Path, console: Screen) -> None:
     keys: list[str] = []
     later, earlier = datetime.now(UTC) + timedelta(minutes=1), datetime.now(UTC) - timedelta(minutes=1)
     there = [("imaging/d/R01-001/ct/1.dcm", 10, later), ("imaging/d/R01-001/ct/2", 10, earlier)]
@@ -131,50 +118,50 @@ def test_what_is_there_already_is_not_sent_again(folder: Path, console: Console)
     [(_, uploaded)] = upload_path(console, deployment, folder, "d")
     assert sorted(keys) == ["imaging/d/R01-001/ct/2", "imaging/d/R01-002/ct/1.dcm"], "changed; another size"
     assert (uploaded.files, uploaded.size, len(uploaded.unit_ids)) == (2, 20, 2)
-    assert "1 file there already" in printed(console)
+    assert "1 file there already" in console.text
 
 
 @pytest.mark.parametrize(
     ("sent", "told"),
     [
-        (["R01-001/ct/2"], "Uploaded 1 file (0.0 MB), 1 study, to x; 1 study is there already"),
-        (["R01-001/ct/2", "R01-002/ct/1.dcm"], "Uploaded 2 files (0.0 MB), 2 studies, to x"),
+        (["R01-001/ct/2"], "Uploaded 1 file (10 B), 1 study, to x; 1 study is there already"),
+        (["R01-001/ct/2", "R01-002/ct/1.dcm"], "Uploaded 2 files (20 B), 2 studies, to x"),
         ([], "Uploaded nothing to x; 2 studies are there already"),
     ],
 )
 def test_only_units_that_got_a_file_are_told_as_uploaded(
-    sent: list[str], told: str, folder: Path, console: Console
+    sent: list[str], told: str, folder: Path, console: Screen
 ) -> None:
     later = datetime.now(UTC) + timedelta(minutes=1)
     names = {"R01-001/ct/1.dcm", "R01-001/ct/2", "R01-002/ct/1.dcm"}
     there = [(f"imaging/d/{name}", 10, later) for name in names.difference(sent)]
     [(_, uploaded)] = upload_path(console, make_deployment(lambda *_, **__: None, there), folder, "d")
     assert uploaded.told("x") == told
-    assert "In the bucket" not in printed(console)
+    assert "In the bucket" not in console.text
 
 
-def test_a_sample_sheet_may_concern_every_case(tmp_path: Path, console: Console) -> None:
+def test_a_sample_sheet_may_concern_every_case(tmp_path: Path, console: Screen) -> None:
     reads = [f"R01-{n}/s_{mate}.fastq.gz" for n in (1, 2) for mate in (1, 2)]
     put(tmp_path, *reads)
     (tmp_path / "samplesheet.csv").write_text("sample,fastq_1,fastq_2\nR01-1,R01-1/s_1.fastq.gz,R01-1/s_2.fastq.gz\n")
     there = [(f"genomics/d/{name}", 10, datetime.now(UTC) + timedelta(minutes=1)) for name in reads]
     [(_, uploaded)] = upload_path(console, make_deployment(lambda *_, **__: None, there), tmp_path, "d", "genomics")
-    assert uploaded.told("x") == "Uploaded 1 file (0.0 MB), 2 cases, to x"
+    assert uploaded.told("x") == "Uploaded 1 file (67 B), 2 cases, to x"
 
 
-def test_objects_of_a_study_that_are_no_longer_in_the_folder_are_named(folder: Path, console: Console) -> None:
+def test_objects_of_a_study_that_are_no_longer_in_the_folder_are_named(folder: Path, console: Screen) -> None:
     time = datetime.now(UTC) + timedelta(minutes=1)
     of_study = [f"imaging/d/R01-001/ct/{name}" for name in ("1.dcm", "2", "3.dcm", "_COMPLETE.json")]
     others = ["imaging/d/R01-009/ct/9.dcm", "imaging/d/series.csv", "imaging/d/R01-002/mr/9.dcm"]
     there = [(key, 10, time) for key in (*of_study, *others)]
     list(upload_path(console, make_deployment(lambda *_, **__: None, there), folder, "d"))
-    told = printed(console)
+    told = console.text
     assert "In the bucket and not in the folder, and taken with the rest: 1 object of 1 study" in told
     assert "imaging/d/R01-001/ct/3.dcm" in told
     assert not any(key in told for key in others)
 
 
-def _marked(folder: Path, console: Console, there: Sequence[str] = (), refused: str = "?") -> dict[str, bytes]:
+def _marked(folder: Path, console: Screen, there: Sequence[str] = (), refused: str = "?") -> dict[str, bytes]:
     """Upload, and return the markers, each of which has to come after its folder's files."""
     keys, markers = list[str](), dict[str, bytes]()
     time = datetime.now(UTC) + timedelta(minutes=1)
@@ -196,7 +183,7 @@ def _marked(folder: Path, console: Console, there: Sequence[str] = (), refused: 
     return markers
 
 
-def test_each_study_is_marked_as_whole_after_its_last_file(tmp_path: Path, console: Console) -> None:
+def test_each_study_is_marked_as_whole_after_its_last_file(tmp_path: Path, console: Screen) -> None:
     folder = put(tmp_path, *(f"R01-001/ct/series/{n}.dcm" for n in range(40)), "R01-002/ct/1.dcm", "R01-003/ct.zip")
     there = ["imaging/d/R01-001/ct/series/7.dcm", "imaging/d/R01-001/ct/of-another.dcm"]
     there += ["imaging/d/R01-001/ct/_COMPLETE.json", "imaging/d/R01-004/ct/1.dcm"]
@@ -207,7 +194,7 @@ def test_each_study_is_marked_as_whole_after_its_last_file(tmp_path: Path, conso
 
 
 def test_a_study_whose_upload_broke_off_or_that_has_its_own_marker_is_not_marked(
-    tmp_path: Path, console: Console
+    tmp_path: Path, console: Screen
 ) -> None:
     folder = put(tmp_path, "R01-001/ct/1.dcm", "R01-001/ct/2.dcm", "R01-002/ct/1.dcm", "R01-002/ct/_COMPLETE.json")
     assert not _marked(folder, console, refused="R01-001/ct/2.dcm")
@@ -215,7 +202,7 @@ def test_a_study_whose_upload_broke_off_or_that_has_its_own_marker_is_not_marked
 
 @pytest.mark.parametrize("refused", ["?", "_R2_"])
 def test_reads_are_not_marked_for_a_marker_says_that_no_mates_come(
-    tmp_path: Path, console: Console, refused: str
+    tmp_path: Path, console: Screen, refused: str
 ) -> None:
     put(tmp_path, "R01-001/s_S1_L001_R1_001.fastq.gz", "R01-001/s_S1_L001_R2_001.fastq.gz")
     assert not _marked(tmp_path, console, refused=refused)
@@ -223,18 +210,18 @@ def test_reads_are_not_marked_for_a_marker_says_that_no_mates_come(
 
 @pytest.mark.parametrize("there", [True, False])
 def test_reads_without_salmon_are_uploaded_with_a_warning(
-    tmp_path: Path, console: Console, monkeypatch: pytest.MonkeyPatch, there: bool
+    tmp_path: Path, console: Screen, monkeypatch: pytest.MonkeyPatch, there: bool
 ) -> None:
     monkeypatch.setattr("cli.upload.has_salmon", lambda: there)
     source = put(tmp_path, "R01-001/R01-001_1.fastq.gz", "R01-001/R01-001_2.fastq.gz")
     list(upload_path(console, make_deployment(lambda *_, **__: None), source, "d", "genomics"))
-    assert ("salmon is not on the PATH" in printed(console)) is not there
+    assert ("salmon is not on the PATH" in console.text) is not there
 
 
 @pytest.mark.parametrize(
     ("code", "told"), [("ExpiredToken", "credentials have expired"), ("SlowDown", "no more requests")]
 )
-def test_a_refusal_of_s3_is_told_as_what_it_is(folder: Path, console: Console, code: str, told: str) -> None:
+def test_a_refusal_of_s3_is_told_as_what_it_is(folder: Path, console: Screen, code: str, told: str) -> None:
     def upload_file(path: str, *_: Any, **__: Any) -> None:
         try:
             raise ClientError({"Error": {"Code": code}}, "PutObject")
@@ -259,21 +246,21 @@ def test_a_dataset_that_is_not_deployed_is_rejected_with_those_that_are(
     assert keys == []
 
 
-def test_tables_of_a_folder_are_put_with_their_folders_and_the_rest_is_named(tmp_path: Path, console: Console) -> None:
+def test_tables_of_a_folder_are_put_with_their_folders_and_the_rest_is_named(tmp_path: Path, console: Screen) -> None:
     put(tmp_path / "clinical", "a.csv", "site 2/b.TSV", ".hidden.csv", "dictionary.xlsx")
     keys: list[str] = []
     deployment = make_deployment(lambda _path, _bucket, key, **_: keys.append(key))
     [(_, uploaded)] = upload_path(console, deployment, tmp_path, "d")
     assert sorted(keys) == ["clinical/d/a.csv", "clinical/d/site 2/b.TSV"]
     assert sorted(uploaded.unit_ids) == ["clinical#d#a.csv", "clinical#d#site 2/b.TSV"]
-    assert "dictionary.xlsx" in printed(console)
+    assert "dictionary.xlsx" in console.text
 
 
 @pytest.mark.parametrize(
     ("name", "unit_id", "units"),
     [("a.csv", "clinical#d#a.csv", "1 table"), ("expression.csv", "genomics#d#-expression", "1 matrix")],
 )
-def test_one_file_is_enough(name: str, unit_id: str, units: str, tmp_path: Path, console: Console) -> None:
+def test_one_file_is_enough(name: str, unit_id: str, units: str, tmp_path: Path, console: Screen) -> None:
     deployment = make_deployment(lambda *_, **__: None)
     [(_, uploaded)] = upload_path(console, deployment, put(tmp_path, name) / name, "d")
     assert (uploaded.unit_ids, uploaded.units) == ((unit_id,), units)

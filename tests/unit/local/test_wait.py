@@ -2,17 +2,16 @@
 
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
-from io import StringIO
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
-from rich.console import Console
 
 from cli import wait
 from cli.deployment import Deployment
 from cli.errors import CommandError
 from cli.ledger import Unit
+from tests.screen import Screen
 
 
 def make_unit(subject: str, status: str, **attributes: Any) -> Unit:
@@ -39,12 +38,12 @@ class Ledger:
 
 
 @pytest.fixture
-def console() -> Console:
-    return Console(file=StringIO(), width=100, highlight=False)
+def console() -> Screen:
+    return Screen()
 
 
 def run(
-    monkeypatch: pytest.MonkeyPatch, console: Console, ledger: Ledger, sweep: object = no_sweep, **options: Any
+    monkeypatch: pytest.MonkeyPatch, console: Screen, ledger: Ledger, sweep: object = no_sweep, **options: Any
 ) -> wait.Outcome:
     monkeypatch.setattr(wait, "nudged_sweep", sweep)
     monkeypatch.setattr(wait, "read_units", ledger.read)
@@ -61,7 +60,7 @@ def test_the_sweep_is_asked_when_it_has_something_to_check(due: dict[str, int], 
     assert bool(asked) is is_asked
 
 
-def test_the_sweep_gets_to_know_at_once_what_is_due(monkeypatch: pytest.MonkeyPatch, console: Console) -> None:
+def test_the_sweep_gets_to_know_at_once_what_is_due(monkeypatch: pytest.MonkeyPatch, console: Screen) -> None:
     first = list[int]()
 
     @contextlib.contextmanager
@@ -73,44 +72,42 @@ def test_the_sweep_gets_to_know_at_once_what_is_due(monkeypatch: pytest.MonkeyPa
     assert first == [1]
 
 
-def test_of_a_dataset_alone_nothing_else_is_waited_for(monkeypatch: pytest.MonkeyPatch, console: Console) -> None:
+def test_of_a_dataset_alone_nothing_else_is_waited_for(monkeypatch: pytest.MonkeyPatch, console: Screen) -> None:
     mine = make_unit("a", "COMPLETED", dataset="d")
     outcome = run(monkeypatch, console, Ledger([mine, make_unit("b", "PROCESSING", dataset="e")]), dataset="d")
     assert (outcome.units, outcome.succeeded) == ([mine], True)
 
 
-def test_it_ends_when_all_units_have_ended(monkeypatch: pytest.MonkeyPatch, console: Console) -> None:
+def test_it_ends_when_all_units_have_ended(monkeypatch: pytest.MonkeyPatch, console: Screen) -> None:
     pages = [[], [make_unit("a", "READY")], [make_unit("a", "PROCESSING")], [make_unit("a", "COMPLETED")]]
     outcome = run(monkeypatch, console, Ledger(*pages), unit_ids=["a"])
     assert outcome.succeeded
-    assert isinstance(console.file, StringIO)
-    lines = console.file.getvalue().splitlines()
+    lines = console.text.splitlines()
     assert ["1 READY" in lines[1], "1 PROCESSING" in lines[2], "1 COMPLETED" in lines[3]] == [True] * 3
 
 
-def test_a_rejected_unit_is_not_a_success(monkeypatch: pytest.MonkeyPatch, console: Console) -> None:
+def test_a_rejected_unit_is_not_a_success(monkeypatch: pytest.MonkeyPatch, console: Screen) -> None:
     units = [make_unit("a", "COMPLETED"), make_unit("b", "QUARANTINED", reason_code="NO_CT")]
     outcome = run(monkeypatch, console, Ledger(units))
     assert not outcome.succeeded
     assert [unit.unit_id for unit in outcome.without_features] == ["b"]
 
 
-def test_a_unit_that_is_to_come_is_waited_for(monkeypatch: pytest.MonkeyPatch, console: Console) -> None:
+def test_a_unit_that_is_to_come_is_waited_for(monkeypatch: pytest.MonkeyPatch, console: Screen) -> None:
     first = [make_unit("a", "COMPLETED")]
     outcome = run(monkeypatch, console, Ledger(first, [*first, make_unit("b", "COMPLETED")]), unit_ids=["a", "b"])
     assert len(outcome.units) == 2
 
 
-def test_time_runs_out_with_the_sweeps_own_problem(monkeypatch: pytest.MonkeyPatch, console: Console) -> None:
+def test_time_runs_out_with_the_sweeps_own_problem(monkeypatch: pytest.MonkeyPatch, console: Screen) -> None:
     outcome = run(monkeypatch, console, Ledger([make_unit("a", "READY")]), timeout=0.01)
     assert outcome.timed_out
     assert not outcome.succeeded
     wait.print_outcome(console, outcome)
-    assert isinstance(console.file, StringIO)
-    assert "the sweep is broken" in console.file.getvalue()
+    assert "the sweep is broken" in console.text
 
 
-def test_a_unit_that_lacks_objects_is_not_waited_for(monkeypatch: pytest.MonkeyPatch, console: Console) -> None:
+def test_a_unit_that_lacks_objects_is_not_waited_for(monkeypatch: pytest.MonkeyPatch, console: Screen) -> None:
     incomplete = make_unit("a", "RECEIVING", reason_code="INCOMPLETE_STUDY", due_at=9)
     outcome = run(monkeypatch, console, Ledger([incomplete]), unit_ids=["a"])
     assert not outcome.timed_out
@@ -119,7 +116,7 @@ def test_a_unit_that_lacks_objects_is_not_waited_for(monkeypatch: pytest.MonkeyP
 
 @pytest.mark.parametrize("is_told", [False, True])
 def test_what_ended_before_is_not_believed_while_it_is_copied(
-    is_told: bool, monkeypatch: pytest.MonkeyPatch, console: Console
+    is_told: bool, monkeypatch: pytest.MonkeyPatch, console: Screen
 ) -> None:
     old, new = make_unit("a", "COMPLETED"), make_unit("a", "COMPLETED", completed_at=9)
     note = make_unit("-", "QUARANTINED", kind="note", reason_code="FETCH_FAILED")
@@ -134,7 +131,7 @@ def test_what_ended_before_is_not_believed_while_it_is_copied(
 
 
 def test_a_manifest_that_is_rejected_brings_nothing_that_could_be_waited_for(
-    monkeypatch: pytest.MonkeyPatch, console: Console
+    monkeypatch: pytest.MonkeyPatch, console: Screen
 ) -> None:
     note = make_unit("-", "QUARANTINED", kind="note", reason_code="MANIFEST_INVALID")
     options = {"unit_ids": ["a"], "arriving": True, "note": "-"}
@@ -142,7 +139,7 @@ def test_a_manifest_that_is_rejected_brings_nothing_that_could_be_waited_for(
     assert (outcome.timed_out, outcome.units) == (False, [note])
 
 
-def test_copies_that_do_not_end_in_time_are_told(monkeypatch: pytest.MonkeyPatch, console: Console) -> None:
+def test_copies_that_do_not_end_in_time_are_told(monkeypatch: pytest.MonkeyPatch, console: Screen) -> None:
     ledger, options = Ledger([make_unit("a", "COMPLETED")]), {"unit_ids": ["a"], "timeout": 0.01}
     with pytest.raises(CommandError, match="copies have not ended"):
         run(monkeypatch, console, ledger, is_copying=lambda: True, **options)
@@ -150,7 +147,7 @@ def test_copies_that_do_not_end_in_time_are_told(monkeypatch: pytest.MonkeyPatch
 
 @pytest.mark.parametrize("options", [{}, {"unit_ids": ["a"], "arriving": True}])
 def test_messages_on_the_way_are_waited_for(
-    options: dict[str, Any], monkeypatch: pytest.MonkeyPatch, console: Console
+    options: dict[str, Any], monkeypatch: pytest.MonkeyPatch, console: Screen
 ) -> None:
     outcome = run(monkeypatch, console, Ledger([make_unit("a", "COMPLETED")], messages=3), timeout=0.01, **options)
     assert outcome.timed_out
@@ -161,7 +158,7 @@ def test_messages_on_the_way_are_waited_for(
     [("FAILED", {}, False), ("QUARANTINED", {}, False), ("FAILED", {"due_at": 1}, True), ("COMPLETED", {}, True)],
 )
 def test_a_case_whose_reference_failed_is_not_waited_for(
-    status: str, attributes: dict[str, Any], is_waited_for: bool, monkeypatch: pytest.MonkeyPatch, console: Console
+    status: str, attributes: dict[str, Any], is_waited_for: bool, monkeypatch: pytest.MonkeyPatch, console: Screen
 ) -> None:
     reason = {"reason_code": "REFERENCE_NOT_READY", "reason_message": "the reference 'human' is not built for salmon"}
     case = make_unit("genomics#d#R01-1", "READY", **reason)
@@ -169,8 +166,7 @@ def test_a_case_whose_reference_failed_is_not_waited_for(
     outcome = run(monkeypatch, console, Ledger([case, reference]), unit_ids=[case.unit_id], timeout=0.01)
     assert (outcome.timed_out, bool(outcome.without_features)) == (is_waited_for, not is_waited_for)
     wait.print_outcome(console, outcome)
-    assert isinstance(console.file, StringIO)
-    assert ("1 unit waits for a reference that failed" in console.file.getvalue()) is not is_waited_for
+    assert ("1 unit waits for a reference that failed" in console.text) is not is_waited_for
 
 
 @pytest.mark.parametrize(
@@ -181,23 +177,31 @@ def test_a_case_whose_reference_failed_is_not_waited_for(
     ],
 )
 def test_an_upload_that_changed_nothing_is_told_as_such(
-    before: str, told: str, monkeypatch: pytest.MonkeyPatch, console: Console
+    before: str, told: str, monkeypatch: pytest.MonkeyPatch, console: Screen
 ) -> None:
     ended = [make_unit("b", "QUARANTINED"), make_unit("genomics#_references#human", "COMPLETED")]
     pages = [[make_unit("a", before), *ended], [make_unit("a", "COMPLETED"), *ended]]
     outcome = run(monkeypatch, console, Ledger(*pages), unit_ids=[unit.unit_id for unit in pages[1]], arriving=True)
     assert not outcome.succeeded
     wait.print_outcome(console, outcome)
-    assert isinstance(console.file, StringIO)
-    assert told in console.file.getvalue()
+    assert told in console.text
 
 
-def test_without_an_image_it_says_so_at_once(monkeypatch: pytest.MonkeyPatch, console: Console) -> None:
+def test_rows_that_were_rejected_are_told_with_the_success(monkeypatch: pytest.MonkeyPatch, console: Screen) -> None:
+    """The exit code is 0, for the table has features; the sentence does not hide the rest."""
+    table = make_unit("clinical#d#a.csv", "COMPLETED", counts={"rows": 60, "written": 57, "rejected_rows": 3})
+    outcome = run(monkeypatch, console, Ledger([table]), unit_ids=[table.unit_id])
+    assert outcome.succeeded
+    wait.print_outcome(console, outcome)
+    assert "but 3 rows of tables rejected." in console.text
+
+
+def test_without_an_image_it_says_so_at_once(monkeypatch: pytest.MonkeyPatch, console: Screen) -> None:
     with pytest.raises(CommandError, match="IMAGE_NOT_SET"):
         run(monkeypatch, console, Ledger([make_unit("a", "READY", reason_code="IMAGE_NOT_SET")]))
 
 
-def test_it_names_the_image_of_the_units_that_wait(monkeypatch: pytest.MonkeyPatch, console: Console) -> None:
+def test_it_names_the_image_of_the_units_that_wait(monkeypatch: pytest.MonkeyPatch, console: Screen) -> None:
     """Each kind of unit has a parameter of its own; the ledger's message says which."""
     units = [
         make_unit(name, "READY", reason_code="IMAGE_NOT_SET", reason_message=f"no image; deploy with {parameter}")
@@ -213,10 +217,9 @@ def test_it_names_the_image_of_the_units_that_wait(monkeypatch: pytest.MonkeyPat
 
 
 def test_on_a_terminal_the_units_are_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
-    screen = Console(file=StringIO(), width=100, height=16, force_terminal=True)
+    screen = Screen(height=16, force_terminal=True)
     units = [make_unit(f"R01-{number}", "COMPLETED") for number in range(20)]
     rejected = make_unit("R01-99", "QUARANTINED", reason_code="NO_CT")
     outcome = run(monkeypatch, screen, Ledger([*units, rejected]))
     assert [unit.unit_id for unit in outcome.without_features] == ["R01-99"]
-    assert isinstance(screen.file, StringIO)
-    assert "and 17 more" in screen.file.getvalue()
+    assert "and 17 more" in screen.text

@@ -60,6 +60,18 @@ def test_padding_may_leave_the_range_and_is_clipped() -> None:
     assert _decode(_with([65535, 1024, 0, 1], "<u2", PixelPaddingValue=65535)) == [32767, 0, -1024, -1023]
 
 
+def test_padding_of_signed_pixels_may_be_written_as_the_unsigned_number_of_its_bits() -> None:
+    padded = _with([-32768, 1024, 0, 1], "<i2")
+    padded.add_new("PixelPaddingValue", "US", 32768)
+    assert _decode(padded) == [-32768, 0, -1024, -1023]
+
+
+def test_packed_pixels_are_not_called_damaged() -> None:
+    with pytest.raises(StudyRejectedError) as caught:
+        _decode(_with([0, 1, 2], "<u2", BitsAllocated=12, BitsStored=12, HighBit=11))
+    assert (caught.value.code, caught.value.details) == (ReasonCode.UNSUPPORTED_DICOM, {"attribute": "BitsAllocated"})
+
+
 def test_other_values_beyond_the_range_are_refused() -> None:
     with pytest.raises(StudyRejectedError) as caught:
         _decode(_with([65534, 1024, 0, 1], "<u2", PixelPaddingValue=65535))

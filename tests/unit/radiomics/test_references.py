@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pydicom
 import pytest
 from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
@@ -498,3 +499,58 @@ def test_two_readers_are_told_apart_by_their_objects(tmp_path: Path) -> None:
     assert _run(tmp_path, *readers).status == "ROI_AMBIGUOUS"
     _run(tmp_path, *readers, rule=RoiRule(object="Reader 2$")).assert_right_in_patient_space(vessel)
     _run(tmp_path, *readers, rule=RoiRule(object=readers[0].SOPInstanceUID)).assert_right_in_patient_space()
+
+
+def _changed(folder: Path, change: Callable[[Dataset, int], None]) -> None:
+    save_ct(folder, SCAN)
+    for file in (folder / "ct-a").iterdir():
+        image = pydicom.dcmread(file)
+        change(image, next(k for k in range(SCAN.slices) if SCAN.instance_uid(k) == image.SOPInstanceUID))
+        image.save_as(file)
+
+
+def _turned_a_little(image: Dataset, k: int) -> None:
+    image.ImageOrientationPatient = [1, 2e-4 * (k % 3), 0, -2e-4 * (k % 3), 1, 0]
+
+
+def _spaced_a_little(image: Dataset, k: int) -> None:
+    image.PixelSpacing = [0.8, 0.9 + 0.002 * (k % 3)]
+
+
+def _kernels_in_turn(image: Dataset, k: int) -> None:
+    image.ConvolutionKernel = f"B3{k % 2}f"
+
+
+@pytest.mark.parametrize("references", ["series", "instances", "none"])
+@pytest.mark.parametrize("change", [_turned_a_little, _spaced_a_little, _kernels_in_turn])
+def test_a_region_is_never_cut_down_to_some_of_the_slices_it_was_drawn_on(
+    tmp_path: Path, change: Callable[[Dataset, int], None], references: str
+) -> None:
+    _changed(tmp_path / "in", change)
+    assert _run(tmp_path, segmentation(SCAN, SegOptions(references=references))).status == "CT_AMBIGUOUS"
+
+
+def test_what_tells_the_images_of_a_series_apart_is_said(tmp_path: Path) -> None:
+    _changed(tmp_path / "in", lambda image, k: _turned_a_little(image, k) if k < 11 else None)
+    rejected = _run(tmp_path, segmentation(SCAN)).rejection
+    assert rejected["details"] == {"slices": 5, "between": 4, "differ_in": ["ImageOrientationPatient"]}
+
+
+def test_a_list_of_every_other_image_is_not_believed_against_the_frames(tmp_path: Path) -> None:
+    save_ct(tmp_path / "in", SCAN)
+    seg = segmentation(SCAN)
+    del seg.ReferencedSeriesSequence[0].ReferencedInstanceSequence[1::2]
+    result = _run(tmp_path, seg)
+    result.assert_right_in_patient_space()
+    assert result.qc["ct_slices"] == SCAN.slices
+
+
+@pytest.mark.parametrize("keyword", ["ConvolutionKernel", "FrameOfReferenceUID"])
+@pytest.mark.parametrize("silent", [(0, 1), (5,)])
+def test_an_image_that_lacks_what_its_series_states_belongs_to_it(
+    tmp_path: Path, keyword: str, silent: tuple[int, ...]
+) -> None:
+    _changed(tmp_path / "in", lambda image, k: setattr(image, keyword, "") if k in silent else None)
+    result = _run(tmp_path, segmentation(SCAN))
+    result.assert_right_in_patient_space()
+    assert result.qc["ct_slices"] == SCAN.slices

@@ -240,6 +240,34 @@ def test_a_zip_or_a_linked_folder_inside_a_study_is_read(tmp_path: Path, linked:
     run_study(study, tmp_path / "out").assert_right_in_patient_space()
 
 
+@pytest.mark.parametrize("name", ["._image.nii.gz", "sub/._a.nrrd", "._1.dcm", "._b.raw", "notes.xlsx", "list.docx"])
+def test_files_that_only_look_like_input_by_their_name_are_ignored(tmp_path: Path, name: str) -> None:
+    study = save_study(tmp_path / "in", SCAN)
+    (study / "sub").mkdir()
+    if name.startswith(("._", "sub")):  # what macOS leaves beside each file
+        (study / name).write_bytes(b"\x00\x05\x16\x07\x00\x02\x00\x00Mac OS X" + bytes(4000))
+    else:
+        with zipfile.ZipFile(study / name, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr("xl/sheet1.xml", bytes(5_000_000))
+    result = run_study(study, tmp_path / "out")
+    result.assert_right_in_patient_space()
+    assert result.features["provenance"]["files"]["ignored"] == 1
+
+
+@pytest.mark.parametrize("left", [0, 100, 131])
+def test_an_image_of_which_next_to_nothing_arrived_is_named(tmp_path: Path, left: int) -> None:
+    study = save_study(tmp_path / "in", SCAN, SegOptions(references="none"))
+    last = ct_slice(SCAN, SCAN.slices - 1)
+    (file,) = (
+        path for path in (study / "ct-a").iterdir() if pydicom.dcmread(path).SOPInstanceUID == last.SOPInstanceUID
+    )
+    file.with_name("last.dcm").write_bytes(file.read_bytes()[:left])
+    file.unlink()
+    result = run_study(study, tmp_path / "out")
+    assert result.status == "UNREADABLE_DICOM"
+    assert result.rejection["details"]["files"] == ["ct-a/last.dcm"]
+
+
 def test_what_was_left_aside_is_counted_when_nothing_is_found(tmp_path: Path) -> None:
     study = tmp_path / "in"
     study.mkdir()

@@ -17,7 +17,7 @@ SCAN = Scan(slices=12, step=3.1)
 def test_files_without_endings_are_dicom_and_others_are_counted(tmp_path: Path) -> None:
     study = save_study(tmp_path / "in", SCAN)
     (study / "LICENSE.txt").write_text("text")
-    (study / "empty.dcm").write_bytes(b"")
+    (study / "empty").write_bytes(b"")
     (study / "_COMPLETE.json").write_text("{}")
     result = run_study(study, tmp_path / "out")
     assert result.features["provenance"]["files"] == {"dicom": SCAN.slices + 1, "volumes": 0, "ignored": 3}

@@ -364,6 +364,11 @@ def test_a_segment_table_that_names_one_value_twice_is_refused(tmp_path: Path) -
     rejected(tmp_path, files, "UNREADABLE_VOLUME")
 
 
+def test_a_nrrd_file_that_was_compressed_as_a_whole_is_unpacked(tmp_path: Path) -> None:
+    files = {"image.nrrd.gz": as_lps(IMAGE, AFFINE), "mask.seg.nrrd.gz": as_ras(MASK, AFFINE)}
+    run(tmp_path, files).assert_right_in_patient_space()
+
+
 def test_a_header_with_its_voxels_in_another_file(tmp_path: Path) -> None:
     voxels = IMAGE.tobytes(order="F")
     detached = {"ct.nhdr": nrrd(IMAGE, AFFINE, Nrrd(encoding="gzip", data_file="ct.raw.gz")), "ct.raw.gz": voxels}

@@ -111,13 +111,13 @@ def test_what_clinical_data_alone_tells_is_said_also_where_nothing_is_pooled(
 ) -> None:
     c_index = {"estimate": (low + high) / 2, "low": low, "high": high}
     alone = {"modalities": [REFERENCE], "model": "ridge", "cases": 56, "difference": None, "c_index": c_index}
-    said = findings([{**alone, "cases": 9}, alone], {}, {})
+    said = findings([{**alone, "cases": 9}, alone], {}, {}, 1)
     assert said[0].startswith(f"Clinical data alone is {told}"), "the headline"
     assert said[1] == "Nothing is pooled: the build has one modality."
-    other = {**alone, "modalities": ["rna"]}
-    assert findings([alone, other], {}, {})[1].startswith("Nothing is pooled: too few cases")
+    too_few = findings([alone], {}, {}, 3)[1]
+    assert too_few.startswith("Nothing is pooled: too few cases"), "the others have no set of their own"
     assert said[0].endswith(f"({low:.3f} to {high:.3f}) on 56 cases.")
-    assert len(findings([{**alone, "c_index": dict.fromkeys(c_index)}], {}, {})) == 1, "not measured: not judged"
+    assert len(findings([{**alone, "c_index": dict.fromkeys(c_index)}], {}, {}, 1)) == 1, "not measured: not judged"
 
 
 def test_predictions_are_judged_on_the_days_of_the_labels() -> None:
@@ -128,7 +128,7 @@ def test_predictions_are_judged_on_the_days_of_the_labels() -> None:
 def test_a_leak_is_told() -> None:
     found = {"estimate": 0.8, "low": 0.7, "high": 0.9}
     leaking = {"shuffled_labels": {"c_index": found, "auc": {"365": found}, "holds_half": False}}
-    said = " ".join(findings([], leaking, {}))
+    said = " ".join(findings([], leaking, {}, 2))
     assert "Do not use" in said
     assert "AUC at 365 days 0.800 (0.700 to 0.900)." in said
 
@@ -270,7 +270,7 @@ def test_a_record_without_a_single_value_is_no_modality(tmp_path: Path) -> None:
 def test_intervals_that_cannot_be_measured_are_said_to_be_so(tmp_path: Path) -> None:
     unknown = {"estimate": None, "low": None, "high": None}
     one = {"name": "a + b", "modalities": ["a", "b"], "model": "ridge", "stratum": COMMON, "difference": unknown}
-    said = findings([one], {"shuffled_labels": {"c_index": unknown, "holds_half": False}}, {})
+    said = findings([one], {"shuffled_labels": {"c_index": unknown, "holds_half": False}}, {}, 2)
     assert said[0].startswith("Nothing is pooled")
     assert said[1].endswith("too few cases can be compared to measure it.")
 

@@ -59,7 +59,8 @@ def fetch(transfer: Transfer, uri: str, path: Path) -> None:
         When it is not there or may not be read.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    _fetch_all(transfer, *_split(uri), {"": path})
+    bucket, key = _split(uri)
+    _fetch_all(transfer, bucket, {key: path})
 
 
 def fetch_manifest(transfer: Transfer, uri: str, folder: Path) -> None:
@@ -76,22 +77,21 @@ def fetch_manifest(transfer: Transfer, uri: str, folder: Path) -> None:
     fetch(transfer, uri, manifest)
     first, *names = json.loads(manifest.read_text(encoding="utf-8"))
     bucket, prefix = _split(first["prefix"])
-    targets = {name: Path(os.path.normpath(folder / name)) for name in names}
-    for name, target in targets.items():
+    targets = {prefix + name: Path(os.path.normpath(folder / name)) for name in names}
+    for key, target in targets.items():
         if not target.is_relative_to(folder):
-            raise TransferError(f"s3://{bucket}/{prefix}{name} would leave its folder")
+            raise TransferError(f"s3://{bucket}/{key} would leave its folder")
     for parent in {target.parent for target in targets.values()}:
         parent.mkdir(parents=True, exist_ok=True)
-    _fetch_all(transfer, bucket, prefix, targets)
+    _fetch_all(transfer, bucket, targets)
 
 
-def _fetch_all(transfer: Transfer, bucket: str, prefix: str, targets: Mapping[str, Path]) -> None:
-    def start(name: str) -> "Future[None] | None":
-        is_archive = (prefix + name).lower().endswith(_ARCHIVE)
-        return None if is_archive else transfer.objects.read(bucket, prefix + name, targets[name])
+def _fetch_all(transfer: Transfer, bucket: str, targets: Mapping[str, Path]) -> None:
+    def start(key: str) -> "Future[None] | None":
+        return None if key.lower().endswith(_ARCHIVE) else transfer.objects.read(bucket, key, targets[key])
 
-    def again(name: str) -> None:
-        transfer.client.download_file(bucket, prefix + name, str(targets[name]))  # in parts, each tried again
+    def again(key: str) -> None:
+        transfer.client.download_file(bucket, key, str(targets[key]))  # in parts, each tried again
 
     _do_all(list(targets), start, again)
 

@@ -5,7 +5,7 @@ Each chooses its own strength of regularisation within the training cases, by cr
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, TypeVar
 
 import numpy as np
 import xgboost
@@ -13,9 +13,11 @@ from sksurv.linear_model import CoxnetSurvivalAnalysis
 
 from survival_job.cox import RidgeCox
 from survival_job.dataset import Floats, Survival
-from survival_job.folds import assign
+from survival_job.folds import Rows, assign
 
 INNER_PARTS: Final = 5
+
+_Fit = TypeVar("_Fit")
 
 
 def outcome(survival: Survival) -> Any:  # noqa: ANN401 - NumPy's structured array
@@ -91,22 +93,28 @@ class Boosted:
         return {"kind": "trees", "rounds": self.rounds, "xgboost": bytes(raw).decode("utf-8")}
 
 
+def _once(fit: Callable[[Rows], _Fit]) -> Callable[[Rows], _Fit]:
+    """Return a function that fits to the same rows once: strengths are many, and share what is fitted."""
+    fitted: dict[bytes, _Fit] = {}
+
+    def of(rows: Rows) -> _Fit:
+        key = rows.tobytes()
+        if key not in fitted:
+            fitted[key] = fit(rows)
+        return fitted[key]
+
+    return of
+
+
 PENALTIES: Final = tuple(float(p) for p in np.logspace(1.5, -2.5, 9))
 """Of ridge regression, strongest first."""
 
 
 def ridge(values: Floats, survival: Survival, cases: Sequence[str], seed: str) -> Fitted:
     """Fit Cox regression with a quadratic penalty."""
-    fitted: dict[tuple[int, ...], RidgeCox] = {}
-
-    def weights(rows: Any, penalty: float) -> Floats:  # noqa: ANN401 - rows
-        key = tuple(rows.tolist())
-        if key not in fitted:
-            fitted[key] = RidgeCox(values[rows], survival.of(rows))
-        return fitted[key].weights(penalty)
-
-    penalty = _chosen(lambda rows, p: values @ weights(rows, p), PENALTIES, survival, cases, seed)
-    return Linear(weights(np.arange(len(values)), penalty), penalty)
+    cox = _once(lambda rows: RidgeCox(values[rows], survival.of(rows)))
+    penalty = _chosen(lambda rows, p: values @ cox(rows).weights(p), PENALTIES, survival, cases, seed)
+    return Linear(cox(np.arange(len(values))).weights(penalty), penalty)
 
 
 MIXTURE: Final = 0.5
@@ -117,15 +125,16 @@ def elastic_net(values: Floats, survival: Survival, cases: Sequence[str], seed: 
     options = {"l1_ratio": MIXTURE, "max_iter": 20_000, "tol": 1e-5}
     path = CoxnetSurvivalAnalysis(n_alphas=20, alpha_min_ratio=0.05, **options).fit(values, outcome(survival))
     penalties = [float(p) for p in path.alphas_]
-    risks: dict[tuple[int, ...], Floats] = {}
 
-    def risk(rows: Any, penalty: float) -> Floats:  # noqa: ANN401 - rows
-        key = tuple(rows.tolist())
-        if key not in risks:
-            model = CoxnetSurvivalAnalysis(alphas=penalties, **options)
-            risks[key] = values @ model.fit(values[rows], outcome(survival.of(rows))).coef_
+    def path_of(rows: Rows) -> Floats:
+        model = CoxnetSurvivalAnalysis(alphas=penalties, **options)
+        return np.asarray(values @ model.fit(values[rows], outcome(survival.of(rows))).coef_, float)
+
+    risks = _once(path_of)
+
+    def risk(rows: Rows, penalty: float) -> Floats:
         # scikit-survival ends a path early where weaker penalties change nothing: they stand for the last one.
-        return risks[key][:, min(penalties.index(penalty), risks[key].shape[1] - 1)]
+        return risks(rows)[:, min(penalties.index(penalty), risks(rows).shape[1] - 1)]
 
     penalty = _chosen(risk, penalties, survival, cases, seed)
     return Linear(np.asarray(path.coef_[:, penalties.index(penalty)], float), penalty)
@@ -151,18 +160,8 @@ _TREES: Final = {
 def boosting(values: Floats, survival: Survival, cases: Sequence[str], seed: str) -> Fitted:
     """Fit small trees by gradient boosting of Cox's partial likelihood."""
     labels = np.where(survival.event, 1.0, -1.0) * np.maximum(survival.time, 0.5)
-    fitted: dict[tuple[int, ...], xgboost.Booster] = {}
-
-    def fit(rows: Any) -> xgboost.Booster:  # noqa: ANN401 - rows
-        key = tuple(rows.tolist())
-        if key not in fitted:
-            fitted[key] = xgboost.train(_TREES, xgboost.DMatrix(values[rows], labels[rows]), max(ROUNDS))
-        return fitted[key]
-
-    def risk(rows: Any, rounds: float) -> Floats:  # noqa: ANN401 - rows
-        return _margin(fit(rows), values, int(rounds))
-
-    chosen = int(_chosen(risk, sorted(ROUNDS), survival, cases, seed))
+    fit = _once(lambda rows: xgboost.train(_TREES, xgboost.DMatrix(values[rows], labels[rows]), max(ROUNDS)))
+    chosen = int(_chosen(lambda rows, n: _margin(fit(rows), values, int(n)), sorted(ROUNDS), survival, cases, seed))
     return Boosted(fit(np.arange(len(values))), chosen)
 
 
@@ -172,7 +171,7 @@ def _margin(booster: xgboost.Booster, values: Floats, rounds: int) -> Floats:
 
 
 def _chosen(
-    risk: Callable[[Any, float], Floats],
+    risk: Callable[[Rows, float], Floats],
     strengths: Sequence[float],
     survival: Survival,
     cases: Sequence[str],
@@ -190,11 +189,7 @@ def _chosen(
         for place, strength in enumerate(strengths):
             try:
                 found = risk(rows, strength)
-            except (
-                ArithmeticError,
-                ValueError,
-                np.linalg.LinAlgError,
-            ):  # so weak a penalty that the fit does not converge
+            except (ArithmeticError, ValueError, np.linalg.LinAlgError):  # so weak a penalty that it does not converge
                 scores[place] = -np.inf
                 continue
             within = partial_likelihood(found[rows], survival.of(rows))

@@ -50,7 +50,7 @@ def results_document(
         "calibration": [found for evaluation in evaluations for found in _calibration(dataset, evaluation)],
         "controls": dict(controls),
         "baseline": dict(baseline),
-        "findings": [*findings(sets, controls, baseline), *not_harmonised(dataset, plan)],
+        "findings": [*findings(sets, controls, baseline, len(dataset.modalities)), *not_harmonised(dataset, plan)],
     }
 
 
@@ -140,9 +140,14 @@ def _median_follow_up(survival: Survival) -> float | None:
     return float(below[0]) if len(below) else None
 
 
-def findings(sets: Sequence[Mapping[str, Any]], controls: Mapping[str, Any], baseline: Mapping[str, Any]) -> list[str]:
-    """Return plain sentences; the first one says whether pooling helps, or what clinical data tells where none is."""
-    pooling, alone = _pooling(sets), _reference_alone(sets)
+def findings(
+    sets: Sequence[Mapping[str, Any]], controls: Mapping[str, Any], baseline: Mapping[str, Any], modalities: int
+) -> list[str]:
+    """Return plain sentences; the first one says whether pooling helps, or what clinical data tells where none is.
+
+    `modalities` are those of the build; some of them may be in no set, for want of cases.
+    """
+    pooling, alone = _pooling(sets, modalities), _reference_alone(sets)
     return [
         *([*alone, pooling] if pooling.startswith(_NOT_POOLED) else [pooling, *alone]),
         *(_control(name, found) for name, found in controls.items()),
@@ -206,7 +211,7 @@ def _reference_alone(sets: Sequence[Mapping[str, Any]]) -> list[str]:
     return [f"Clinical data alone is {told}: concordance {_with_bounds(c)} on {largest['cases']} cases."]
 
 
-def _pooling(sets: Sequence[Mapping[str, Any]]) -> str:
+def _pooling(sets: Sequence[Mapping[str, Any]], modalities: int) -> str:
     """Say which pooled sets beat clinical data alone, and of the largest one whether it does."""
     pooled = [
         s
@@ -214,7 +219,7 @@ def _pooling(sets: Sequence[Mapping[str, Any]]) -> str:
         if s["model"] == "ridge" and len(s["modalities"]) > 1 and s["difference"] and s["difference"]["low"] is not None
     ]
     shared = [s for s in pooled if s["stratum"] == COMMON] or pooled
-    if len({name for each in sets for name in each["modalities"]}) == 1:
+    if modalities == 1:
         return f"{_NOT_POOLED}: the build has one modality."
     if not shared:
         return f"{_NOT_POOLED}: too few cases have clinical data and another modality."

@@ -178,7 +178,8 @@ def _wilson(facet: Outcomes) -> tuple[float, float, float]:
 def bias_section(config: ClinicalConfig, breakdown: Breakdown) -> dict[str, Any]:
     """Return the report's part on bias: every facet, overall, per cohort and per stratum."""
     if config.bias is None or config.target is None:
-        return {"measured": False, "reason": "the configuration names no target or no facets", "facets": []}
+        lacking = "target" if config.target is None else "bias: with facets"
+        return {"measured": False, "reason": f"the dataset's file has no {lacking}", "facets": []}
     target = {"column": config.target.column, "positive": list(config.target.positive)}
     facets = [_facet(config, breakdown, facet) for facet in config.bias.facets]
     return {"measured": True, "reason": "", "target": target, "group": config.bias.group, "facets": facets}

@@ -30,7 +30,7 @@ TEMPLATES = Path(__file__).parent / "templates"
 
 Part = Mapping[str, Any]
 
-_IMPACT: dict[Scope, str] = {
+IMPACT: dict[Scope, str] = {
     "row": "row rejected",
     "record": "record left out",
     "label": "label held back",
@@ -38,6 +38,7 @@ _IMPACT: dict[Scope, str] = {
     "warning": "none: please check",
     "dropped": "row filtered out, as configured",
 }
+"""What a problem of each scope costs, in words."""
 _LABELS = {
     "survival_status": ("alive", "dead"),
     "os_event": ("censored: alive when last seen", "died"),
@@ -83,7 +84,7 @@ def environment() -> Environment:
     made.globals |= {drawing.__name__: drawing for drawing in (*drawings, charts.survival_curve)}
     made.globals |= {"AUC_SCALE": AUC_SCALE, "DPL_SCALE": DPL_SCALE, "PSI_SCALE": PSI_SCALE, "FEW": FEW}
     made.globals |= {"METRICS": list(METRICS), "DAYS_OF_YEAR": DAYS_OF_YEAR}
-    made.globals["impact"] = _IMPACT
+    made.globals["impact"] = IMPACT
     return made
 
 

@@ -24,9 +24,6 @@ SMALLEST_SPACING_MM = 1e-4
 LARGEST_MM = 1e6
 """A kilometre: a larger PixelSpacing or coordinate is damage, and would not survive NIfTI's single precision."""
 
-_FLOAT_KEYWORDS = {"FloatPixelData", "DoubleFloatPixelData"}
-
-
 _ACQUISITION = (
     ("FrameContentSequence", "FrameAcquisitionNumber"),
     ("FrameContentSequence", "TemporalPositionIndex"),
@@ -353,8 +350,10 @@ def _missing(keyword: str) -> StudyRejectedError:
 
 def _check_pixel_length(dataset: Dataset, frames: int) -> None:
     """Notice a file that was cut short: fewer pixel bytes than its own header states."""
-    if any(keyword in dataset for keyword in _FLOAT_KEYWORDS) or "PixelData" not in dataset:
-        raise ValueError("no integer pixel data")
+    if int(dataset.BitsAllocated) % 8:
+        raise _unusual("BitsAllocated")
+    if "PixelData" not in dataset:
+        raise ValueError("no pixel data")
     if not (length := _pixel_length(dataset)):
         raise ValueError("empty pixel data")
     if dataset.file_meta.TransferSyntaxUID.is_encapsulated:
@@ -362,6 +361,14 @@ def _check_pixel_length(dataset: Dataset, frames: int) -> None:
     samples = int(dataset.get("SamplesPerPixel") or 1)
     expected = int(dataset.Rows) * int(dataset.Columns) * samples * frames * int(dataset.BitsAllocated) // 8
     check_length(length, expected)
+
+
+def _unusual(attribute: str, **details: str) -> StudyRejectedError:
+    return StudyRejectedError(
+        ReasonCode.UNSUPPORTED_DICOM,
+        f"A CT image does not hold Hounsfield units in the usual way ({attribute}); upload the original CT series.",
+        {"attribute": attribute, **details},
+    )
 
 
 def _pixel_length(dataset: Dataset) -> int:
@@ -461,11 +468,7 @@ def _check_meaning(ct: CtSlice) -> None:
         "HighBit": bits < int(dataset.BitsAllocated) and int(dataset.get("HighBit", bits - 1)) != bits - 1,
     }
     for attribute in (name for name, is_wrong in wrong.items() if is_wrong):
-        raise StudyRejectedError(
-            ReasonCode.UNSUPPORTED_DICOM,
-            f"A CT image does not hold Hounsfield units in the usual way ({attribute}); upload the original CT series.",
-            {"attribute": attribute, "file": printable(ct.name)},
-        )
+        raise _unusual(attribute, file=printable(ct.name))
 
 
 def check_syntax(dataset: Dataset, name: str) -> None:
@@ -595,5 +598,7 @@ def padding(stored: NDArray[np.signedinteger | np.unsignedinteger], dataset: Dat
     if first is None:
         return np.zeros(stored.shape, np.bool_)
     last = dataset.get("PixelPaddingRangeLimit")
-    low, high = sorted((int(first), int(first if last is None else last)))
+    # Scanners write -2000 beside signed pixels as the unsigned number of the same 16 bits.
+    limits = np.array([first, first if last is None else last], np.int64).astype(stored.dtype)
+    low, high = limits.min(), limits.max()
     return np.asarray((stored >= low) & (stored <= high), dtype=np.bool_)

@@ -1,7 +1,7 @@
 """CT slices into series: grouping, sorting by position, gap checks and the affine."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -98,7 +98,7 @@ def group_series(slices: Sequence[CtSlice]) -> list[CtSeries]:
             {"ct_images": 0, "localizers": len(slices)},
         )
     groups: list[list[CtSlice]] = []
-    for ct in _with_common_frames(images):
+    for ct in _completed(_with_common_frames(images)):
         group = next((g for g in groups if _same_group(g[0], ct)), None)
         if group is None:
             groups.append([ct])
@@ -117,6 +117,22 @@ def _with_common_frames(images: Sequence[CtSlice]) -> list[CtSlice]:
         frames.setdefault(ct.series_uid, []).append(ct.frame_of_reference_uid)
     scattered = {uid for uid, found in frames.items() if 2 < len(found) == len({*found})}
     return [replace(ct, frame_of_reference_uid=NO_COMMON_FRAME) if ct.series_uid in scattered else ct for ct in images]
+
+
+def _completed(images: Sequence[CtSlice]) -> list[CtSlice]:
+    """Give images without a frame of reference or kernel that of their series, where the others state only one."""
+    frames: dict[str, set[str]] = {}
+    kernels: dict[str, set[str]] = {}
+    for ct in images:
+        frames.setdefault(ct.series_uid, set()).add(ct.frame_of_reference_uid)
+        kernels.setdefault(ct.series_uid, set()).add(ct.kernel)
+    lacking = {uid for found in (frames, kernels) for uid, values in found.items() if len(values) == 2 and "" in values}
+    return [_like_its_series(ct, frames, kernels) if ct.series_uid in lacking else ct for ct in images]
+
+
+def _like_its_series(ct: CtSlice, frames: Mapping[str, set[str]], kernels: Mapping[str, set[str]]) -> CtSlice:
+    frame, kernel = (max(found[ct.series_uid]) if len(found[ct.series_uid]) == 2 else "" for found in (frames, kernels))
+    return replace(ct, frame_of_reference_uid=ct.frame_of_reference_uid or frame, kernel=ct.kernel or kernel)
 
 
 def _same_group(first: CtSlice, second: CtSlice) -> bool:

@@ -36,6 +36,12 @@ _NIFTI_SIZES = {size.to_bytes(4, order) for size in (348, 540) for order in ("li
 _NIFTI_MARKS = {b"n+1\0", b"ni1\0", b"n+2\0", b"ni2\0"}
 _NRRD_MARK = b"NRRD000"
 _DATA_ENDINGS = (".raw", ".raw.gz")
+_DICOM_ENDINGS = (".dcm", ".dicom", ".dcm.gz")
+_APPLE_DOUBLE = b"\x00\x05\x16\x07"
+"""Begins what macOS writes beside each file of another file system: `._ct.nii.gz` is no volume."""
+
+_OFFICE_ENDINGS = (".docx", ".xlsx", ".pptx", ".odt", ".ods", ".odp")
+"""Zip archives of which nobody means the members."""
 _OTHER_FORMATS = (".mha", ".mhd", ".img", ".hdr", ".img.gz", ".mgz", ".mgh", ".mnc")
 
 _FIRST_GROUPS = {b"\x02\x00", b"\x08\x00"}
@@ -78,7 +84,7 @@ class SourceFile:
 
     name: str
     content: bytes
-    """Unpacked for DICOM; as it is stored for volumes, which are unpacked when their voxels are asked for."""
+    """Unpacked for DICOM and NRRD; as it is stored for NIfTI, which is unpacked when its voxels are asked for."""
     kind: FileKind = FileKind.DICOM
     """What it is."""
     place: "Place | None" = None
@@ -169,7 +175,7 @@ def _read_folder(folder: Path, limits: Limits, counts: SourceCounts) -> Iterator
     for name in names:
         file = folder / name
         with file.open("rb") as stream:
-            if stream.read(len(_ZIP_MARK)) == _ZIP_MARK:
+            if stream.read(len(_ZIP_MARK)) == _ZIP_MARK and not name.lower().endswith(_OFFICE_ENDINGS):
                 for member in _read_zip(file, limits, counts):
                     yield replace(member, name=f"{name}/{member.name}")
                 continue
@@ -263,7 +269,7 @@ def _file_if_known(
     _check_budget("file_bytes", size, limits.file_bytes)
     stream.seek(0)  # one piece: to join two would copy the file
     content = _read_exactly(stream.read, size)
-    if packed and kind is FileKind.DICOM:
+    if packed and kind in (FileKind.DICOM, FileKind.NRRD):  # NRRD has a compression of its own, inside the file
         content = _inflated(content, name, limits)
     counts.dicom += kind is FileKind.DICOM
     counts.volumes += kind in (FileKind.NIFTI, FileKind.NRRD)
@@ -274,12 +280,16 @@ def _file_if_known(
 
 def _kind(head: bytes, name: str) -> FileKind | None:
     lower = name.lower()
+    if head.startswith(_APPLE_DOUBLE):
+        return None
     if head[128:PREAMBLE_BYTES] == DICOM_MARK or is_bare(head):
         return FileKind.DICOM
     if is_nifti(head) or lower.endswith((".nii", ".nii.gz")):
         return FileKind.NIFTI
     if head.startswith(_NRRD_MARK) or lower.endswith((".nrrd", ".nhdr")):
         return FileKind.NRRD
+    if lower.endswith(_DICOM_ENDINGS) and not any(head[:128]):  # a transfer ended in the preamble
+        return FileKind.DICOM
     return FileKind.DATA if lower.endswith(_DATA_ENDINGS) else None
 
 
@@ -288,6 +298,8 @@ def _why_ignored(head: bytes, name: str) -> str:
         return "other_volume_format"
     if head.startswith(_GZIP_MARK):
         return "other_archive"
+    if name.lower().endswith(_OFFICE_ENDINGS):
+        return "not_dicom"
     return "zip_in_zip" if head.startswith(_ZIP_MARK) else "not_dicom"
 
 

@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
+import numpy as np
+
 from radiomics_job.dicom.ct_slice import CtSlice
 from radiomics_job.dicom.references import References
 from radiomics_job.dicom.series import NO_COMMON_FRAME, CtSeries, acquisitions, is_one_stack
@@ -16,6 +18,22 @@ from radiomics_job.geometry.grid import slice_normal
 MOST_LOCALIZERS = 4
 """Listed images that may be absent beside a region whose own images are all here: archives keep back the scouts that
 structure sets list. More are an upload that is under way."""
+
+_NEARLY_PARALLEL = 0.9998
+"""Cosine of about one degree: images that are turned by more lie in other planes, whatever their positions."""
+
+_SPACING_NOISE = 0.01
+"""Share of the pixel spacing up to which a difference is the writer's, and not another reconstruction."""
+
+_TOLD_APART_BY = (
+    ("FrameOfReferenceUID", "frame_of_reference_uid"),
+    ("ConvolutionKernel", "kernel"),
+    ("Rows", "rows"),
+    ("Columns", "columns"),
+    ("PixelSpacing", "spacing"),
+    ("ImageOrientationPatient", "orientation"),
+)
+"""What images of one series are grouped by: the attribute, and where an image has it."""
 
 Fits = Callable[[CtSeries], bool]
 
@@ -96,6 +114,7 @@ def pair(
     pairing = Pairing(ct, method, len(wanted) if named else 0, found, _same_frame(references, ct))
     pairing = _checked(pairing, references, wanted, fits, least_found)
     _check_frame(pairing, references, fits)
+    _check_between(ct, references, candidates)
     return _narrowed(pairing, references, fits)
 
 
@@ -110,6 +129,52 @@ def _check_frame(pairing: Pairing, references: References, fits: Fits) -> None:
     named = bool(references.drawn_on & ct.instance_uids)
     if _in_other_frame(references, ct) and not listed and not (named and fits(ct)):
         raise _other_frame(pairing.referenced, pairing.found)
+
+
+def _check_between(ct: CtSeries, references: References, candidates: Sequence[CtSeries]) -> None:
+    """Refuse a stack between whose slices other images of its series lie that the region was drawn on as well.
+
+    Kernel, orientation, spacing, matrix or frame of reference told them apart; without them the region would be put on
+    some of its slices only. Of two reconstructions of which the region's own frames name one, the other is not meant.
+    """
+    for other in candidates:
+        if other is ct or other.uid != ct.uid or not _nearly_parallel(ct, other):
+            continue
+        noise = _differs_by_noise(ct.slices[0], other.slices[0])
+        between = _within(other.slices, ct.slices)
+        drawn_on = [image for image in between if _is_named(image, references.drawn_on, references)]
+        listed = [image for image in between if _is_named(image, references.listed, references)]
+        if noise:
+            meant = listed if references.listed else between
+        else:  # a few listed ones may be no slices: tracking of a bolus
+            meant = listed if not references.drawn_on and len(listed) > MOST_LOCALIZERS else []
+        if drawn_on or meant:
+            raise _not_one_volume(ct, other, len(between))
+
+
+def _nearly_parallel(ct: CtSeries, other: CtSeries) -> bool:
+    normals = [slice_normal(series.slices[0].orientation) for series in (ct, other)]
+    return bool(abs(normals[0] @ normals[1]) > _NEARLY_PARALLEL)
+
+
+def _differs_by_noise(one: CtSlice, other: CtSlice) -> bool:
+    """Tell whether nothing but a little of the orientation or of the pixel spacing tells two images apart."""
+    differ = {*_differences(one, other)} - {"ImageOrientationPatient", "PixelSpacing"}
+    return not differ and np.allclose(one.spacing, other.spacing, rtol=_SPACING_NOISE, atol=0)
+
+
+def _differences(one: CtSlice, other: CtSlice) -> list[Detail]:
+    return [keyword for keyword, name in _TOLD_APART_BY if not np.array_equal(getattr(one, name), getattr(other, name))]
+
+
+def _not_one_volume(ct: CtSeries, other: CtSeries, between: int) -> StudyRejectedError:
+    return StudyRejectedError(
+        ReasonCode.CT_AMBIGUOUS,
+        "Between the slices of the CT lie other images of its series that differ from them (rejection.json says in "
+        "what), so that they are no one volume, and the segmentation was drawn on both. Export the series with one "
+        "value for all its images, or upload only the images that the segmentation was drawn on.",
+        {"slices": len(ct.slices), "between": between, "differ_in": _differences(ct.slices[0], other.slices[0])},
+    )
 
 
 def _in_other_frame(references: References, ct: CtSeries) -> bool:
@@ -252,7 +317,11 @@ def _ambiguous(candidates: Sequence[CtSeries]) -> StudyRejectedError:
         ReasonCode.CT_AMBIGUOUS,
         "Several CT series fit the segmentation and nothing says which it was drawn on. Upload only that series, or "
         "export the segmentation with a reference to it.",
-        {"ct_series": len(candidates), "slices": [len(ct.slices) for ct in candidates]},
+        {
+            "ct_series": len(candidates),
+            "slices": [len(ct.slices) for ct in candidates],
+            "differ_in": _differences(candidates[0].slices[0], candidates[1].slices[0]),
+        },
     )
 
 
@@ -285,7 +354,9 @@ def _narrowed(pairing: Pairing, references: References, fits: Fits) -> Pairing:
     if one_stack and 1 < len(named) == len(_within(images, named)):
         return pairing
     acquired = acquisitions(images)
-    if one_stack and not _interleaved(images, named, acquired, listed=listed):
+    # A list of every other image is believed where the region lies on no other.
+    believed = listed and fits(replace(pairing.ct, slices=tuple(named)))
+    if one_stack and not _interleaved(images, named, acquired, listed=believed):
         return pairing
     theirs = {acquired[image] for image in named} - {""}
     objects = {image.instance_uid for image in named}
