@@ -294,6 +294,16 @@ def test_what_the_pet_lacks_is_told_when_the_region_was_drawn_on_it(tmp_path: Pa
     assert run(tmp_path).rejection["details"] == {"attribute": "PatientWeight"}
 
 
+def test_what_an_image_is_may_stand_in_its_file_meta_information_alone(tmp_path: Path) -> None:
+    def silent(dataset: Dataset, k: int) -> None:
+        if k == 3:
+            del dataset.SOPClassUID
+
+    save_pet(tmp_path / "in", Pet(change=silent))
+    save(segmentation_on_pet(), tmp_path / "in" / "seg")
+    assert run(tmp_path).qc["ct_slices"] == GRID.slices
+
+
 def test_a_pet_study_needs_no_ct(tmp_path: Path) -> None:
     save_pet(tmp_path / "in" / "pet")
     assert run(tmp_path).status == "NO_SEGMENTATION"
