@@ -167,7 +167,7 @@ e2e: setup examples
 e2e-forget: setup ## forget one of two patients on a stack of its own, and look for what is left
 	@E2E_FORGET=1 $(PY) -m pytest -q tests/end_to_end/test_subject_forgotten.py
 
-bench: $(VENV)/.ready .venv-bench/.ready salmon ## time and memory against plain ways (some minutes); BENCH=imaging|cohort|shape|genomics|matrix|clinical|reads|dataset-join|peers, or dataset|events with BASE=checkout
+bench: $(VENV)/.ready .venv-bench/.ready salmon ## time and memory against plain ways (some minutes); BENCH=imaging|cohort|shape|genomics|matrix|clinical|reads|dataset-join|peers, or events with BASE=checkout
 	@$(PY) -m benchmarks $(BENCH)
 
 smoke: setup ## the end-to-end tests against a real account: make smoke STACK=name

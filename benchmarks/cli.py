@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from benchmarks import clinical, cohort, dataset, dataset_join, events, genomics, imaging, matrix, peers, reads, shape
+from benchmarks import clinical, cohort, dataset_join, events, genomics, imaging, matrix, peers, reads, shape
 from benchmarks.comparison import Benchmark, BenchmarkError, Comparison, Setup
 from benchmarks.report import as_json, machine, print_comparison, print_end
 from cli.terminal import make_console, print_error, print_line
@@ -25,9 +25,6 @@ BENCHMARKS: Mapping[str, Benchmark] = {
     "matrix": Benchmark("an expression matrix with genes as rows against one with a row per case", matrix.run),
     "clinical": Benchmark("the transform of clinical tables of up to 1,000,000 rows", clinical.run),
     "cohort": Benchmark("forty small studies through the laptop cloud against the bare job", cohort.run, runs=1),
-    "dataset": Benchmark(
-        "records into the laptop's Feature Store against another checkout, BASE=path", dataset.run, needs="BASE"
-    ),
     "dataset-join": Benchmark("the join of 100,000 cases into one row a patient", dataset_join.run),
     "events": Benchmark(
         "a cohort's object events through arrivals and sweep against another checkout, BASE=path",

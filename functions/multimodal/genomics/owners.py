@@ -37,7 +37,7 @@ _WORDS = re.compile(
     "rawdata|cleandata|fastqs?|fq|gz|reads?|rna|rnaseq|seq|sequences?|sequencing|resequenced|resequencing|samples?|top|"
     "up|extra|pass|r1|r2|lanes?|flowcells?|fc|libs?|library|libraries|index|first|second|third|ii|iii|new|old|original|initial|main|pilot|redo|repeat|reads?|"
     "novaseq|nextseq|hiseq|miseq|illumina|dnbseq|mgi|bgi|aviti|element|truseq|polya|mrna|totalrna|ribozero|stranded|"
-    "forward|reverse|f|r|fw|fwd|rv|rev|unpaired|umis?|singletons?|orphans?|failed|unmerged|interleaved|copy|pe|se|single|end|sra|ena|geo|download|downloads|upload|output|out|results?|files?|project|bs|ds|basespace|"
+    "forward|reverse|f|r|s|fw|fwd|rv|rev|unpaired|fail|others?|non|rrna|(?:read|mate|pair|pe|end)[123]|o[12]|umis?|singletons?|orphans?|failed|unmerged|interleaved|copy|pe|se|single|end|sra|ena|geo|download|downloads|upload|output|out|results?|files?|project|bs|ds|basespace|"
     "jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|"
     "dec(?:ember)?",
     re.IGNORECASE,

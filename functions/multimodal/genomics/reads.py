@@ -56,11 +56,15 @@ _NO_SAMPLE = re.compile(rf"^{_OF_NO_SAMPLE}(?:_?S0)?(?=[._-]|$)", re.IGNORECASE)
 _SAFE_PART = re.compile(r"^[A-Za-z0-9_][A-Za-z0-9._+=-]*$")
 _LANE = re.compile(r"[._-]L0{0,2}([1-9]\d{0,2})(?=[._-]|$)", re.IGNORECASE)
 _SAMPLE_NUMBER = re.compile(r"_S\d+$")
-_DONE = "clean|cleaned|trimmed|trim|paired|filtered|filt|sequence|sequences|seq|qc|fastp|cutadapt|sorted|dedup"
+_DONE = (
+    "clean|cleaned|trimmed|trim|paired|filtered|filt|sequence|sequences|seq|qc|fastp|cutadapt|sorted|dedup|non_?rrna|norrna"
+    "|bbduk|umi|umi_extract|extracted|trimmomatic|trimgalore|skewer|sickle|atria|decontam|hostremoved|qtrim|merged"
+)
+_END = "(?:R|read|mate|pair|pe|end)"
 _MATE_WORDS = {"forward": 1, "reverse": 2}
 
 _FIRST_MATE = re.compile(
-    r"(?<![A-Za-z0-9])(?:(?:read|mate|pair|pe|end)?1|f|fw|fwd|forward)(?![A-Za-z0-9])", re.IGNORECASE
+    r"(?<![A-Za-z0-9])(?:(?:r|read|mate|pair|pe|end)?1|f|fw|fwd|forward)(?![A-Za-z0-9])", re.IGNORECASE
 )
 """What a first mate may be called by, somewhere in its path, when nothing that is known says so."""
 
@@ -69,15 +73,15 @@ _SECOND_MATES = {"f": "r", "fw": "rv", "fwd": "rev", "forward": "reverse"}
 _MATES = (
     # Trimmed by Trim Galore: the last number repeats the mate.
     re.compile(r"[._-]R?(?P<mate>[12])(?P<rest>(?:_\d{3})?)_val_(?P=mate)$", re.IGNORECASE),
-    # Illumina: _R1_001, _R1, .R1, -R1. A third read is told apart here and rejected when files are paired.
-    re.compile(r"[._-]R(?P<mate>[123])(?P<rest>(?:[._]\d{3})?)$", re.IGNORECASE),
+    # Illumina: _R1_001, _R1, .R1, -R1, R1. A third read is told apart here and rejected when files are paired.
+    re.compile(rf"(?:[._-]|(?<![^/])){_END}(?P<mate>[123])(?P<rest>(?:[._]\d{{3}})?)$", re.IGNORECASE),
     # SRA and others: _1, .1; never -1, which ends sample names. Trimmomatic: _1P.
     re.compile(r"[._](?P<mate>[12])(?P<rest>P?)$"),
-    re.compile(r"[._-](?P<mate>forward|reverse)(?P<rest>)$", re.IGNORECASE),
+    re.compile(rf"(?:[._-]|(?<![^/]))(?P<mate>forward|reverse)(?P<rest>(?:[._-](?:{_DONE}))*)$", re.IGNORECASE),
     # China's Genome Sequence Archive: CRR1_f1 beside CRR1_r2.
     re.compile(r"[._-]f(?P<mate>1)(?P<rest>)$"),
     # What was done to the reads follows: _1.clean, _1_trimmed_paired.
-    re.compile(rf"[._](?P<mate>[12])(?P<rest>(?:[._-](?:{_DONE}))+)$", re.IGNORECASE),
+    re.compile(rf"[._]{_END}?(?P<mate>[12])(?P<rest>(?:[._-](?:{_DONE}))+)$", re.IGNORECASE),
     # Something follows: _R1_trimmed, .R1.clean. The last one counts: an earlier one is a part of the sample's name.
     re.compile(r"[._-]R(?P<mate>[123])(?P<rest>(?!.*[._-]R[123](?:[._-]|$))[._-].*)$", re.IGNORECASE),
     # The folder says it: R1/sample.
@@ -279,8 +283,11 @@ def _is_orphan(pair: str, groups: Mapping[str, _Mates]) -> bool:
     return bool(_LEFT_OVER.search(pair)) and any({1, 2} <= set(groups[p]) and not _LEFT_OVER.search(p) for p in groups)
 
 
-_LEFT_OVER = re.compile(r"[._-](?:unpaired|singletons?|orphans?|unmatched)(?![a-z])|[._][12]U$", re.IGNORECASE)
-"""Trimmomatic's `_1U` and `_R1_unpaired`, fastp's and sickle's singletons."""
+_LEFT_OVER = re.compile(
+    r"[._-](?:unpaired|singletons?|orphans?|unmatched|others?|fail(?:ed)?)(?![a-z])|[._](?:[12]U|[0s]|o[12])$",
+    re.IGNORECASE,
+)
+"""Trimmomatic's `_1U` and `_R1_unpaired`, fastp's and sickle's singletons, `_0` and `_s` of samtools and biobambam."""
 
 
 def _across_folders(groups: Mapping[str, _Mates]) -> Mapping[str, _Mates]:

@@ -11,7 +11,14 @@ from pathlib import PurePosixPath
 from multimodal.genomics.dates import SampleDates
 from multimodal.genomics.keys import is_case_name
 from multimodal.genomics.owners import names_in, plain
-from multimodal.genomics.reads import has_safe_parts, is_ignorable, is_reads, read_name, rule_against_reads
+from multimodal.genomics.reads import (
+    has_safe_parts,
+    is_ignorable,
+    is_of_no_sample,
+    is_reads,
+    read_name,
+    rule_against_reads,
+)
 from multimodal.ledger.errors import BadInputError, Reason
 from multimodal.ledger.upload_key import shown_name
 
@@ -36,6 +43,8 @@ _ADDRESS_PARTS = 4
 """So many last parts of a path of another machine are looked for below the dataset."""
 
 _DELIMITERS = (",", ";", "\t")
+_ABOVE = re.compile(r'(?:(?:[ \t,;]*|"?(?:#|sep=)[^\r\n]*)(?:\r\n|\r|\n))+', re.IGNORECASE)
+"""Empty lines, comments and Excel's `sep=;` above the header."""
 _DRIVE = re.compile(r"^[A-Za-z]:")
 _ACCESSION = re.compile(r"^[SED]RR[0-9]{6,9}$")
 
@@ -157,13 +166,19 @@ def _parse(
     needed, known = ((*columns, *([dated] if dated else [])) for columns in (needed, known))
     samples: dict[str, SheetSample] = {}
     problems: list[str] = []
+    above = SheetSample()
     for row, values in _rows(text, name, needed, known):
         sample = values["sample"]
+        if is_of_no_sample(sample):
+            continue
+        if not sample and values[needed[1]]:
+            above.problems.append(f"row {row}, column sample: it is empty; write the name into each of a sample's rows")
         if not is_case_name(sample):
             problems.append(f"row {row}, column sample: it is not letters, digits, - and _ (at most 41)")
         else:
             first = sample not in samples
-            add(row, values, samples.setdefault(sample, SheetSample()))
+            above = samples.setdefault(sample, SheetSample())
+            add(row, values, above)
             if dates and dated:
                 _add_date(row, values[dated], dates, samples[sample], is_first=first)
     _find_repeated(samples)
@@ -181,15 +196,18 @@ def _invalid(name: str, problems: Sequence[str]) -> BadInputError:
 def _rows(text: str, name: str, needed: Sequence[str], known: Sequence[str]) -> Iterable[tuple[int, dict[str, str]]]:
     """Yield (row number as a spreadsheet shows it, column → trimmed value) of every row that is not empty."""
     try:
-        table = io.StringIO(text.lstrip("\ufeff"), newline="")
-        lines = list(csv.reader(table, delimiter=_delimiter(text, known), strict=True))
+        text = text.lstrip("\ufeff")
+        above = _ABOVE.match(text)
+        lost = re.split(r"\r\n|\r|\n", above[0]) if above else [""]
+        text = text[above.end() if above else 0 :]
+        lines = list(csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text, known), strict=True))
     except csv.Error as error:
         raise _invalid(name, [f"it is not CSV: {error}"]) from error
     header = [_FASTQ_LIST.get(name, name) for name in (cell.strip().lower() for cell in lines[0])] if lines else []
     _check_header(name, header, needed, known)
     if len(lines) > MAX_ROWS:
         raise _invalid(name, [f"more than {MAX_ROWS} rows"])
-    for row, line in enumerate(lines[1:], start=2):
+    for row, line in enumerate(lines[1:], start=len(lost) + 1):
         values = ["" if (cell := value.strip()) in _EMPTY else cell for value in line]
         if any(values):
             if any(values[len(header) :]):
@@ -199,7 +217,7 @@ def _rows(text: str, name: str, needed: Sequence[str], known: Sequence[str]) -> 
 
 def _delimiter(text: str, known: Sequence[str]) -> str:
     """Return what separates the columns: commas, or what spreadsheet programs of other countries write instead."""
-    first = re.split(r"[\r\n]", text.lstrip("\ufeff").lower(), maxsplit=1)[0]
+    first = re.split(r"[\r\n]", text.lower(), maxsplit=1)[0]
     columns = {d: {_FASTQ_LIST.get(c := cell.strip(' "'), c) for cell in first.split(d)} for d in _DELIMITERS}
     return max(_DELIMITERS, key=lambda d: len(columns[d].intersection(known)))
 

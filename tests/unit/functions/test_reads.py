@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from multimodal.genomics.dates import DatedByColumn, SampleDates
 from multimodal.genomics.keys import is_case_name
+from multimodal.genomics.owners import samples_in
 from multimodal.genomics.reads import Lane, fastq_list, is_ignorable, pair_files, read_name
 from multimodal.genomics.samplesheet import SampleSheet, SheetSample, parse_accessions, parse_samplesheet
 from multimodal.ledger.errors import BadInputError
@@ -129,13 +130,43 @@ def test_every_file_meets_its_own_mate_and_none_is_lost(
         ["S_1_001.fastq.gz", "S_2_001.fastq.gz"],
         ["S_f.fastq.gz", "S_r.fastq.gz"],
         ["S_Fwd.fastq.gz", "S_Rev.fastq.gz"],
-        ["S_read1.fastq.gz", "S_read2.fastq.gz"],
+        ["R1_S.fastq.gz", "R2_S.fastq.gz"],
+        ["S_1.bwa.fastq.gz", "S_2.bwa.fastq.gz"],
         ["read1/S.fastq.gz", "read2/S.fastq.gz"],
     ],
 )
 def test_mates_in_a_naming_that_nobody_knows_are_never_taken_for_two_lanes(names: list[str]) -> None:
     pairing = pair_files([*names, "other.fastq.gz"])
     assert (set(pairing.clashes), pairing.lanes) == (set(names), ())
+
+
+@pytest.mark.parametrize(
+    "naming",
+    [
+        "R{}",
+        "read{}",
+        "S_read{}",
+        "S.pair{}",
+        "S_pe{}",
+        "S_mate{}_trimmed",
+        "S_{}.non_rRNA",
+        "S_{}.merged",
+        "S.umi_extract_{}",
+        "run1/R{}",
+    ],
+)
+def test_namings_of_mates_are_pairs(naming: str) -> None:
+    names = [f"{naming.format(mate)}.fastq.gz" for mate in (1, 2)]
+    pairing = pair_files(names)
+    assert [(lane.read1, lane.read2) for lane in pairing.lanes] == [tuple(names)]
+    assert samples_in("S", names) == ()
+
+
+@pytest.mark.parametrize("done", ["", "_paired", ".clean"])
+def test_forward_and_reverse_reads_are_pairs(done: str) -> None:
+    for before in ("", "S_"):
+        names = [f"{before}{mate}{done}.fq.gz" for mate in ("forward", "reverse")]
+        assert [(lane.read1, lane.read2) for lane in pair_files(names).lanes] == [tuple(names)]
 
 
 def test_runs_of_chinas_archive_are_pairs() -> None:
@@ -207,13 +238,24 @@ def test_what_fasterq_dump_leaves_over_is_left_out_and_real_mixtures_are_told() 
         ("P1_1P.fq.gz", "P1_2P.fq.gz", "P1_1U.fq.gz", "P1_2U.fq.gz"),
         ("P1_R1_paired.fq.gz", "P1_R2_paired.fq.gz", "P1_R1_unpaired.fq.gz", "P1_R2_unpaired.fq.gz"),
         ("P1_R1.fq.gz", "P1_R2.fq.gz", "P1_singletons.fq.gz"),
+        (
+            "P1_forward_paired.fq.gz",
+            "P1_reverse_paired.fq.gz",
+            "P1_forward_unpaired.fq.gz",
+            "P1_reverse_unpaired.fq.gz",
+        ),
+        ("P1_1.fq.gz", "P1_2.fq.gz", "P1_0.fq.gz", "P1_s.fq.gz"),
+        ("P1_1.fq.gz", "P1_2.fq.gz", "P1_o1.fq.gz", "P1_o2.fq.gz", "P1_s.fq.gz"),
+        ("P1_1.fastp.fq.gz", "P1_2.fastp.fq.gz", "P1_1.fail.fq.gz", "P1_2.fail.fq.gz"),
+        ("P1_1.merged.fq.gz", "P1_2.merged.fq.gz", "P1.other.fq.gz", "P1.singleton.fq.gz"),
     ],
 )
 def test_what_trimmers_leave_over_is_no_lane(names: tuple[str, ...]) -> None:
     """Unpaired first and second reads are no mates of each other."""
     pairing = pair_files(names)
     assert (pairing.lanes, pairing.without_mate, pairing.mixed) == ((Lane(1, *names[:2]),), names[2:], False)
-    assert pair_files(names[2:]).lanes or pair_files(names[2:]).unpaired, "alone they are what there is"
+    assert samples_in("P1", names) == ()
+    assert not pair_files(names[2:]).without_mate, "alone they are what there is"
 
 
 def test_fastq_list_has_dragens_columns_and_a_read_group_for_each_lane() -> None:
@@ -352,6 +394,32 @@ def test_a_file_filled_down_the_column_is_told_briefly() -> None:
 def test_file_in_two_samples_is_told_to_both() -> None:
     sheet = _sheet("A,a.fq.gz,,\nB,a.fq.gz,,\n")
     assert sheet.samples["A"].problems == sheet.samples["B"].problems == ["rows 2, 3: *.fq.gz is listed more than once"]
+
+
+def test_a_row_without_its_sample_stops_the_sample_above_which_it_may_belong_to() -> None:
+    """As spreadsheets write merged cells: the sample would have one of its lanes."""
+    sheet = parse_samplesheet(
+        HEADER + "A,a_1.fq.gz,a_2.fq.gz,\n,b_1.fq.gz,b_2.fq.gz,\nC,c.fq.gz,,\n,,,auto\n", "d", "raw"
+    )
+    assert sheet.samples["A"].problems == [
+        "row 3, column sample: it is empty; write the name into each of a sample's rows"
+    ]
+    assert sheet.samples["C"].problems == [], "the row has no reads"
+
+
+def test_rows_of_no_sample_are_ignored() -> None:
+    rows = "1,{0},lib,1,{0}_S1_L001_R1_001.fastq.gz,{0}_S1_L001_R2_001.fastq.gz\n"
+    text = "RGID,RGSM,RGLB,Lane,Read1File,Read2File\n" + rows.format("A") + rows.format("Undetermined")
+    sheet = parse_samplesheet(text, "d", "raw")
+    assert (list(sheet.samples), sheet.problems) == (["A"], ())
+
+
+@pytest.mark.parametrize("above", ["\n", " , ,\r\n", "# of the core facility\n#2\n", "sep=,\r\n", '"#x"\n\n'])
+def test_what_stands_above_the_header_is_skipped_and_rows_keep_their_numbers(above: str) -> None:
+    sheet = parse_samplesheet(f"\ufeff{above}{HEADER}A,a.fq.gz,,\nB,,,\n", "d", "raw")
+    assert [row.fastq_1 for row in sheet.samples["A"].rows] == ["genomics/d/a.fq.gz"]
+    number = above.count("\n") + 3
+    assert sheet.samples["B"].problems[0].startswith(f"row {number}, column fastq_1")
 
 
 def test_row_with_a_bad_name_belongs_to_no_sample_and_is_told() -> None:

@@ -246,6 +246,43 @@ def test_exclusive_contours_are_combined_as_their_type_says(tmp_path: Path) -> N
     assert not seg[16:21].any()
 
 
+def test_an_exclusive_contour_inside_another_kind_is_a_hole(tmp_path: Path) -> None:
+    both = [_box(10.4, 20.4, 10.4, 20.4), _box(12.4, 16.4, 12.4, 16.4)]
+    rt = _study(tmp_path / "in", [(k, polygon) for k in (4, 5) for polygon in both])
+    for contour in rt.ROIContourSequence[0].ContourSequence[1::2]:
+        contour.ContourGeometricType = "CLOSEDPLANAR_XOR"
+    assert int(_slice(_run(tmp_path, rt), 4).sum()) == 100 - 16
+
+
+@pytest.mark.filterwarnings("ignore:The value for the data element")
+def test_a_contour_of_more_than_64_kb_is_read(tmp_path: Path) -> None:
+    box = _box(10.4, 30.4, 10.4, 30.4)
+    fine = np.concatenate(
+        [np.linspace(a, b, 1000, endpoint=False) for a, b in zip(box, np.roll(box, -1, 0), strict=True)]
+    )
+    result = _run(tmp_path, _study(tmp_path / "in", [(k, fine) for k in (4, 5)]))
+    assert (int(_slice(result, 4).sum()), result.qc["warnings"]) == (400, [])
+
+
+def test_a_region_in_two_items_is_one(tmp_path: Path) -> None:
+    rt = _study(tmp_path / "in", [(k, _box(10.4, 20.4, 10.4, 20.4)) for k in (4, 5)])
+    first, second = rt.ROIContourSequence[0].ContourSequence
+    rt.ROIContourSequence = [_roi(1, [first]), _roi(1, [second])]
+    assert int(_slice(_run(tmp_path, rt), 5).sum()) == 100
+
+
+def test_an_roi_that_is_listed_and_not_drawn_is_empty(tmp_path: Path) -> None:
+    rt = _study(tmp_path / "in", [(k, _box(10.4, 20.4, 10.4, 20.4)) for k in (4, 5)])
+    rt.StructureSetROISequence.append(item(ROINumber=2, ROIName="PTV"))
+    assert _run(tmp_path, rt, RoiRule(label="PTV")).status == "EMPTY_MASK"
+
+
+def test_two_rois_of_one_number_are_refused(tmp_path: Path) -> None:
+    rt = _study(tmp_path / "in", [(k, _box(10.4, 20.4, 10.4, 20.4)) for k in (4, 5)])
+    rt.StructureSetROISequence.append(item(ROINumber=1, ROIName="Lung"))
+    assert _run(tmp_path, rt, RoiRule(label="Lung")).status == "UNSUPPORTED_DICOM"
+
+
 @pytest.mark.parametrize(("kind", "warnings"), [("OPEN_PLANAR", ["CONTOURS_LEFT_OUT"]), ("POINT", [])])
 def test_what_is_no_area_is_told(tmp_path: Path, kind: str, warnings: list[str]) -> None:
     box = _box(10.4, 20.4, 10.4, 20.4)

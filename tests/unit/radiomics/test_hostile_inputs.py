@@ -11,16 +11,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 from pydicom.encaps import encapsulate, get_frame
 from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian, RLELossless
 
+from local.synthetic.dicom import item
 from radiomics_job.dicom.sources import SourceCounts, read_source
 from radiomics_job.errors import ReasonCode, StudyRejectedError
 from radiomics_job.limits import MEBIBYTE, Limits
 from radiomics_job.roi.rule import RoiRule
 from tests.builders.dicom import (
     OBLIQUE,
+    Points,
     Scan,
     SegOptions,
     ct_slice,
@@ -169,12 +172,17 @@ def _fewer_columns(seg: Dataset) -> None:
     seg.Columns -= 1
 
 
+def _two_segments_of_one_number(seg: Dataset) -> None:
+    seg.SegmentSequence.insert(0, item(SegmentNumber=1, SegmentLabel="Liver"))
+
+
 SEG_CASES: dict[str, tuple[SegEdit, Scan, str]] = {
     "frame_nearly_at_another": (_frame_nearly_at_another, SCAN, "DUPLICATE_SLICES"),
     "empty_frame_at_a_full_one": (_empty_frame_at_a_full_one, SCAN, "DUPLICATE_SLICES"),
     "skewed": (_skewed, SCAN, "UNSUPPORTED_DICOM"),
     "fewer_frames": (_fewer_frames, SCAN, "UNREADABLE_DICOM"),
     "fewer_columns": (_fewer_columns, SCAN, "UNREADABLE_DICOM"),
+    "two_segments_of_one_number": (_two_segments_of_one_number, SCAN, "UNSUPPORTED_DICOM"),
     "half_the_spacing": (_half_the_spacing, FOREIGN, "GEOMETRY_MISMATCH"),
 }
 
@@ -190,11 +198,27 @@ def test_a_segmentation_that_contradicts_itself_is_refused(
     assert run_study(tmp_path / "in", tmp_path / "out").status == code
 
 
-def test_a_thicker_stack_on_the_same_planes_leaves_no_slice_empty(tmp_path: Path) -> None:
+def test_lesions_on_frames_apart_are_not_joined_to_a_thicker_stack(tmp_path: Path) -> None:
+    def spots(points: Points) -> NDArray[np.bool_]:
+        centres = [SCAN.points(k)[20, 10 + 2 * k] for k in (4, 6, 8)]
+        return np.asarray(np.any([np.linalg.norm(points - c, axis=-1) < 1.5 for c in centres], axis=0))
+
+    seg = segmentation(SCAN, SegOptions(regions={"Spots": spots}))
+    del seg.SharedFunctionalGroupsSequence[0].PixelMeasuresSequence[0].SpacingBetweenSlices
+    save_ct(tmp_path / "in", SCAN)
+    save(seg, tmp_path / "in" / "seg")
+    run_study(tmp_path / "in", tmp_path / "out").assert_right_in_patient_space(spots)
+
+
+@pytest.mark.parametrize("stated", [True, False])
+def test_a_thicker_stack_on_the_same_planes_leaves_no_slice_empty(tmp_path: Path, stated: bool) -> None:
     thin = Scan(slices=18, step=2.2)
     thick = replace(thin, slices=9, step=4.4, centre=(1.03, -0.91, 0.77 - 1.1))  # every second plane of the CT
     save_ct(tmp_path / "in", thin)
-    save(segmentation(thin, on=thick), tmp_path / "in" / "seg")
+    seg = segmentation(thin, on=thick)
+    if not stated:
+        del seg.SharedFunctionalGroupsSequence[0].PixelMeasuresSequence[0].SpacingBetweenSlices
+    save(seg, tmp_path / "in" / "seg")
     result = run_study(tmp_path / "in", tmp_path / "out")
     assert (result.qc["placement"], result.qc["connected_parts"]) == ("nearest_neighbour", 1)
     assert result.qc["voxels"] == 2 * int(thick.mask().sum())

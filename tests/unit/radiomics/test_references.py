@@ -536,6 +536,15 @@ def test_what_tells_the_images_of_a_series_apart_is_said(tmp_path: Path) -> None
     assert rejected["details"] == {"slices": 5, "between": 4, "differ_in": ["ImageOrientationPatient"]}
 
 
+def test_a_list_of_every_other_image_is_not_believed_against_the_frames(tmp_path: Path) -> None:
+    save_ct(tmp_path / "in", SCAN)
+    seg = segmentation(SCAN)
+    del seg.ReferencedSeriesSequence[0].ReferencedInstanceSequence[1::2]
+    result = _run(tmp_path, seg)
+    result.assert_right_in_patient_space()
+    assert result.qc["ct_slices"] == SCAN.slices
+
+
 @pytest.mark.parametrize("keyword", ["ConvolutionKernel", "FrameOfReferenceUID"])
 @pytest.mark.parametrize("silent", [(0, 1), (5,)])
 def test_an_image_that_lacks_what_its_series_states_belongs_to_it(

@@ -288,7 +288,7 @@ def _kind(head: bytes, name: str) -> FileKind | None:
         return FileKind.NIFTI
     if head.startswith(_NRRD_MARK) or lower.endswith((".nrrd", ".nhdr")):
         return FileKind.NRRD
-    if lower.endswith(_DICOM_ENDINGS):
+    if lower.endswith(_DICOM_ENDINGS) and not any(head[:128]):  # a transfer ended in the preamble
         return FileKind.DICOM
     return FileKind.DATA if lower.endswith(_DATA_ENDINGS) else None
 

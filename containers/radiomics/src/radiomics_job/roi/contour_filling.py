@@ -111,8 +111,6 @@ def fill(contours: Sequence[Contour], shape: tuple[int, int]) -> tuple[Mask, int
         Contours that overlap others in part: programs that take exclusive or for all contours leave that part out.
     """
     mask, united = np.zeros(shape, np.bool_), 0
-    for contour in (each for each in contours if each.exclusive):
-        mask ^= _filled(contour, shape, border=contour.through_centres)
     inclusive = [each for each in contours if not each.exclusive]
     inclusive.sort(key=lambda contour: -contour.area)
     within = [[_is_inside(inner, outer) for outer in inclusive] for inner in inclusive]
@@ -127,6 +125,8 @@ def fill(contours: Sequence[Contour], shape: tuple[int, int]) -> tuple[Mask, int
                     ring &= ~_filled(hole, shape, border=False)
             united += bool((mask & ring).any())
             mask |= ring
+    for contour in (each for each in contours if each.exclusive):  # also with the others: a hole in them
+        mask ^= _filled(contour, shape, border=contour.through_centres)
     return mask, united
 
 

@@ -354,7 +354,9 @@ def _narrowed(pairing: Pairing, references: References, fits: Fits) -> Pairing:
     if one_stack and 1 < len(named) == len(_within(images, named)):
         return pairing
     acquired = acquisitions(images)
-    if one_stack and not _interleaved(images, named, acquired, listed=listed):
+    # A list of every other image is believed where the region lies on no other.
+    believed = listed and fits(replace(pairing.ct, slices=tuple(named)))
+    if one_stack and not _interleaved(images, named, acquired, listed=believed):
         return pairing
     theirs = {acquired[image] for image in named} - {""}
     objects = {image.instance_uid for image in named}

@@ -77,7 +77,7 @@ def place_segment(
         _meets_grid(corner - place, mask.shape)
         for corner, place, (_, mask) in zip(corners, places, frames, strict=True)
     )
-    if meets and not _has_thicker_slices(segmentation, grid):
+    if meets and not _has_thicker_slices(segmentation, frames, grid):
         return _place_frames(frames, corners, places, planes, grid)
     return _resample(frames, segmentation, grid, limits)
 
@@ -113,17 +113,28 @@ def _without_duplicates(frames: Iterable[tuple[Hashable, MaskedFrame]]) -> list[
     return [masked for masked in kept.values() if masked is not None]
 
 
-def _has_thicker_slices(segmentation: Segmentation, grid: Grid) -> bool:
+def _has_thicker_slices(segmentation: Segmentation, frames: Sequence[MaskedFrame], grid: Grid) -> bool:
     """Tell whether the frames are slices of a thicker stack whose planes happen to be CT planes: both the spacing that
     is stated and the frames' own positions say so. Placed one by one they would leave every other CT slice empty.
+
+    Where none is stated, a region that goes on over the same pixels from frame to frame says it.
     """
     stated, gap = segmentation.spacing_between_slices, _smallest_gap(segmentation)
+    if stated is None and grid.acquired_k is None and _goes_on(frames):  # uneven: perhaps two phases
+        stated = gap
     spacing = abs(float(slice_normal(segmentation.frames[0].orientation) @ (LPS_TO_RAS @ grid.affine)[:3, 2]))
     tolerance = FRAME_TOLERANCE_FRACTION * spacing
     if stated is None or gap is None or stated < 1.5 * spacing:
         return False
     thicker = abs(gap / stated - round(gap / stated)) * stated <= tolerance and gap >= stated - tolerance
     return thicker and (grid.acquired_k is None or _skips_slices(segmentation, grid, stated / spacing))
+
+
+def _goes_on(frames: Sequence[MaskedFrame]) -> bool:
+    """Tell whether three frames or more are drawn, and the region shares a pixel with the next one in each."""
+    normal = slice_normal(frames[0][0].orientation)
+    ordered = sorted(frames, key=lambda masked: float(masked[0].position @ normal))
+    return len(ordered) > 2 and all(bool((low & high).any()) for (_, low), (_, high) in pairwise(ordered))
 
 
 def _skips_slices(segmentation: Segmentation, grid: Grid, stated_k: float) -> bool:

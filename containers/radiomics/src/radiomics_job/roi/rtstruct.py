@@ -68,27 +68,27 @@ def read_structure_set(dataset: Dataset, limits: Limits) -> list[ContourSet]:
     ValueError, AttributeError, …
         When the object is damaged.
     """
-    stated = {int(item.ROINumber): item for item in dataset.get("StructureSetROISequence") or []}
-    names = {number: str(item.get("ROIName") or "") for number, item in stated.items()}
-    frames = {number: str(item.get("ReferencedFrameOfReferenceUID") or "") for number, item in stated.items()}
+    rois = [*(dataset.get("StructureSetROISequence") or [])]
+    stated = {int(roi.ROINumber): roi for roi in rois}
+    if len(stated) < len(rois):
+        raise _numbered_twice()
+    frames = {number: str(roi.get("ReferencedFrameOfReferenceUID") or "") for number, roi in stated.items()}
     types = {
         int(i.ReferencedROINumber): str(i.get("RTROIInterpretedType") or "")
         for i in dataset.get("RTROIObservationsSequence") or []
         if i.get("ReferencedROINumber") is not None
     }
-    read: list[tuple[int, _Contours]] = []
-    points = 0
+    read = {number: _Contours() for number in stated}
     for item in dataset.get("ROIContourSequence") or []:
-        read.append((int(item.ReferencedROINumber), _Contours(item)))
-        points += sum(len(contour.points) for contour in read[-1][1].closed)
-        _check_points(points, limits)
+        read.setdefault(int(item.ReferencedROINumber), _Contours()).add(item)
+        _check_points(sum(contours.points for contours in read.values()), limits)
     drawn: dict[str, list[NDArray[np.float64]]] = {}
-    for number, contours in read:
+    for number, contours in read.items():
         drawn.setdefault(frames.get(number, ""), []).extend(contour.points[0] for contour in contours.closed)
     return [
         ContourSet(
             number,
-            names.get(number, ""),
+            str(stated[number].get("ROIName") or "") if number in stated else "",
             types.get(number, ""),
             tuple(found.closed),
             dict(found.left_out),
@@ -97,18 +97,31 @@ def read_structure_set(dataset: Dataset, limits: Limits) -> list[ContourSet]:
             tuple(drawn[frames.get(number, "")]),
             frames.get(number, ""),
         )
-        for number, found in read
+        for number, found in read.items()
     ]
+
+
+def _numbered_twice() -> StudyRejectedError:
+    return StudyRejectedError(
+        ReasonCode.UNSUPPORTED_DICOM,
+        "Two ROIs of the structure set have one number, so that nothing says whose contours are whose. Export the "
+        "structure set again.",
+        {"attribute": "ROINumber"},
+    )
 
 
 class _Contours:
     """The contours of one region, sorted by what they are."""
 
-    def __init__(self, item: Dataset) -> None:
+    def __init__(self) -> None:
+        self.points = 0
         self.closed: list[ClosedContour] = []
         self.left_out: Counter[str] = Counter()
         self.open_areas: list[float] = []
         self.images: list[tuple[NDArray[np.float64], Sequence[Dataset]]] = []
+
+    def add(self, item: Dataset) -> None:
+        """Read an item of ROIContourSequence; one region may have several."""
         for contour in item.get("ContourSequence") or []:
             self._add(contour)
 
@@ -121,6 +134,7 @@ class _Contours:
             return
         points, rounding = _points(contour)
         if kind in _AREA_TYPES and len(points):
+            self.points += len(points)
             self.closed.append(ClosedContour(points, kind == _XOR, rounding))
             if contour.get("ContourImageSequence"):
                 self.images.append((points[0], contour.ContourImageSequence))
@@ -147,9 +161,12 @@ def _points(contour: Dataset) -> tuple[NDArray[np.float64], float]:
 
 
 def _coordinates(contour: Dataset) -> tuple[NDArray[np.float64], float]:
-    """Read ContourData from its bytes: pydicom would make an object of a third of a kilobyte of each number."""
+    """Read ContourData from its bytes: pydicom would make an object of a third of a kilobyte of each number.
+
+    More than 64 kB of it have the value representation UN in explicit files, which has room for no more in DS.
+    """
     raw = contour.get_item("ContourData") if "ContourData" in contour else None
-    if isinstance(raw, RawDataElement) and raw.VR in {"DS", None} and raw.value:
+    if isinstance(raw, RawDataElement) and raw.VR in {"DS", "UN", None} and raw.value:
         written = raw.value.rstrip(b" \0").split(b"\\")
         return np.array(written, dtype=np.float64), 0.5 * 10.0 ** -max(map(_decimals, written))
     return np.asarray(contour.ContourData, dtype=np.float64), 0.0

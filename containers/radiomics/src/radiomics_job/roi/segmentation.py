@@ -198,10 +198,14 @@ def _kind(dataset: Dataset) -> str:
 
 def _segments(dataset: Dataset, kind: str) -> Iterator[Segment]:
     background = int(dataset.get("PixelPaddingValue") or 0) if kind == "LABELMAP" else None
+    seen: set[int] = set()
     for item in dataset.get("SegmentSequence") or []:
         number = int(item.get("SegmentNumber") or 0)
         if number == background:
             continue  # a label map may describe its background, which PixelPaddingValue names
+        if number in seen:
+            raise _unsupported("SegmentNumber", number=number)
+        seen.add(number)
         yield Segment(number, str(item.get("SegmentLabel") or "").strip(), _property_code(item))
 
 
