@@ -164,8 +164,7 @@ def _print_traces(console: Console, traces: Traces, *, rewrite_tables: bool) -> 
         print_line(console, f"ledger    {unit.unit_id}  ({unit.status})")
     for finding in [*traces.uploads, *traces.results]:
         doing = _doing(finding, rewrite_tables=rewrite_tables)
-        count = plural(len(finding.places), "object")
-        print_line(console, f"{doing}  {finding.what}: {count}, {some(finding.places, 1)}")
+        print_line(console, f"{doing}  {finding.what}: {plural(len(finding.places), 'object')}, {some(finding.places)}")
     for rows in traces.rows:
         if not rows.rows:
             print_line(console, f"rows      {rows.group}: files of an earlier removal are still to be rewritten")
