@@ -13,6 +13,7 @@ from cli.draft.words import (
     NOT_KNOWN,
     NOT_KNOWN_HERE,
     NOTHING,
+    PAIRS,
     STAIN,
     SUMMARIES,
     TNM,
@@ -214,8 +215,7 @@ class Facts:
         if len(not_assessed) == len(self.values) or not all(TNM.match(whole) for _, whole in spelled):
             return
         for value in not_assessed:
-            self.filled -= self.values.pop(value)
-            self.not_known_here.add(value)
+            self._set_aside(value)
 
     def keep_minus(self) -> None:
         """Beside `+` and other grades of a stain a minus is a finding."""
@@ -245,13 +245,29 @@ class Facts:
         for value, text in spelled.items():
             rows[text] += self.values[value]
         usual = max((n for text, n in rows.items() if text not in sentinels), default=0)
+        found = {
+            text
+            for value, text in spelled.items()
+            if text in sentinels
+            and (rows[text] > 1 or _LONG.match(text))
+            and _lies_far_off(numbers[value], others, list(rows), stands_out=rows[text] >= max(_MANY, _MORE * usual))
+        }
+        alike = {len(text) for text in found if len(text) > _FEWEST}
         for value, text in spelled.items():
-            often = text in sentinels and (rows[text] > 1 or _LONG.match(text))
-            if often and _lies_far_off(
-                numbers[value], others, list(rows), stands_out=rows[text] >= max(_MANY, _MORE * usual)
-            ):
-                self.filled -= self.values.pop(value)
-                self.not_known_here.add(value)
+            # 888 beside 999 is one of the same kind.
+            if text in found or (text in sentinels and len(text) in alike and numbers[value] > max(others)):
+                self._set_aside(value)
+
+    def set_aside_letter(self) -> None:
+        """`U` beside `M` and `F`, or `Y` and `N`, is "not known"."""
+        said = {plain(value) for value in self.values}
+        if "u" in said and any(said == {*pair, "u"} for pair in PAIRS):
+            for value in [value for value in self.values if plain(value) == "u"]:
+                self._set_aside(value)
+
+    def _set_aside(self, value: str) -> None:
+        self.filled -= self.values.pop(value)
+        self.not_known_here.add(value)
 
     @property
     def numbers(self) -> list[float]:
@@ -309,6 +325,7 @@ def read_facts(header: Sequence[str], rows: Iterable[Sequence[str]], numbered: i
         fact.choices = codes_said_by(fact.source)
         fact.keep_minus()
         fact.set_aside_not_assessed()
+        fact.set_aside_letter()
         fact.set_aside_sentinels()
     return facts
 

@@ -336,6 +336,7 @@ def _number(facts: Facts, names: Names, timepoint: str, _day_zero: str | None) -
     checks += [_WHICH_UNIT if _is_category(facts) and whole else "which unit?"] if unit == "unknown" else []
     are_years = all(n in _YEARS for n in numbers) if unit == "unknown" else _ONE_YEAR.search(words) and not age
     checks += [_CALENDAR] if whole and are_years else []
+    checks += [_ZEROS] if _has_far_zeros(facts, numbers) else []
     checks += [_NUMBERED] if unit == "unknown" and _may_number(facts) else []
     checks += ["what do the texts under missing: mean?"] if shared else []
     checks += ["some cells are no numbers; their rows are rejected"] if len(shared) < len(others) else []
@@ -368,7 +369,17 @@ _PERSON = "a cell looks like what identifies a person, and an upload would be re
 _WHICH_UNIT = "which unit? Or are the numbers codes? Then make it kind: one_hot, and name what they stand for"
 _NUMBERED = "does it number persons, stays or samples? Then make it kind: drop, and remove it before you upload"
 _CENSORED_TIMES = "does + mean that the case was censored? Then write that in a column of its own"
+_ZEROS = "do zeros mean not known? All other values are far from them: then name 0 under missing:"
 _CALENDAR = "are these years of the calendar? They tell when, and nothing of a patient: drop it"
+
+
+def _has_far_zeros(facts: Facts, numbers: Sequence[float]) -> bool:
+    """Whether several rows have a zero, and what all others have lies far from it."""
+    others = sorted({number for number in numbers if number})
+    zeros = sum(rows for value, rows in facts.values.items() if not any(map(str.isdigit, value.replace("0", ""))))
+    return (
+        min(numbers) == 0 and zeros > 1 and len(others) > MAX_NUMBERED_LEVELS and 2 * others[0] > others[-1] - others[0]
+    )
 
 
 def _may_number(facts: Facts) -> bool:
@@ -441,6 +452,8 @@ def _category(facts: Facts, names: Names, timepoint: str, _day_zero: str | None)
     settings = {"name": name, "levels": levels}
     checks += [] if facts.no_numbers else ["what do the numbers stand for?"]
     checks += [_INTERVAL] if any(map(is_interval, levels)) and not all(map(is_interval, levels)) else []
+    bounds = [value for value in levels if limit_of(value, facts.numeral) is not None]
+    checks += [_OVERLAP] if bounds and facts.numbers else []
     checks += [_SEVERAL] if any(_parts(value) & levels.keys() for value in levels) else []
     checks += [_NAMES] if 2 * sum(map(is_person, levels)) >= len(levels) else []
     checks += ["is there an order? Then make it kind: ordinal"] if _is_ranked(facts) else []
@@ -464,6 +477,7 @@ def _parts(value: str) -> set[str]:
     return {*parts} if len(parts) > 1 else set()
 
 
+_OVERLAP = "bounds and numbers side by side, such as >50 and 60: do they overlap?"
 _SEVERAL = "some cells hold several values: give each a column of its own (yes or no)"
 _NAMES = "are these names of persons? Then make it kind: drop"
 

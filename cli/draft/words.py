@@ -83,7 +83,7 @@ STAIN = re.compile(r"\(?\+{1,4}\)?|\+/-|0|[1-4]\+|neg\w*|pos\w*|[-–—]", re.I
 
 UNITS: tuple[tuple[re.Pattern[str], str, float], ...] = (
     (re.compile(r"\b(lbs?|pounds?)\b", re.I), "kg", 0.45359237),
-    (re.compile(r"\b(in|inch(es)?)\b(?=\))", re.I), "cm", 2.54),
+    (re.compile(r"\bin\b(?=\))|\b(inch|inches)\b", re.I), "cm", 2.54),
     (re.compile(r"\bpack.?years?\b", re.I), "pack-years", 1),
     (re.compile(r"\bbmi\b|kg ?/ ?m", re.I), "kg/m2", 1),
     (re.compile(r"\b(days?|tag(e|en)?|jours?|dias?|giorni|dag(en|ar|e|er))\b", re.I), "days", 1),

@@ -322,3 +322,25 @@ def test_a_date_that_is_dropped_begins_no_case(header: str) -> None:
     clinical, _ = draft({header: [f"2001-{1 + n // 28:02}-{1 + n % 28:02}" for n in range(30)], "Age": AGE})
     assert column(clinical, header)["kind"] == "drop"
     assert clinical["timepoints"]["baseline"]["event_time"] == "upload"
+
+
+def test_other_codes_for_not_known_stand_beside_one_that_was_found() -> None:
+    clinical, _ = draft({"LDH": [*range(100, 380, 11), *["999"] * 3, "888"], "Age": AGE})
+    assert column(clinical, "LDH")["missing"] == ["888", "999"]
+
+
+@pytest.mark.parametrize("cells", [("M", "F", "U"), ("Y", "N", "U"), ("yes", "no", "u")])
+def test_u_is_not_known_beside_two_sides(cells: tuple[str, ...]) -> None:
+    found = column(draft({"Sex or smoker": cycled(*cells), "Age": AGE})[0], "Sex or smoker")
+    assert (found["kind"], found["missing"]) == ("flag", [cells[2]])
+
+
+@pytest.mark.parametrize(("lowest", "asked"), [(45, True), (2, False)])
+def test_zeros_far_from_all_other_values_are_asked_about(lowest: int, asked: bool) -> None:
+    _, text = draft({"Weight kg": [0 if n % 9 == 0 else lowest + 2 * n for n in range(30)], "Age": AGE})
+    assert ("do zeros mean not known?" in text) is asked
+
+
+def test_bounds_beside_numbers_are_asked_about() -> None:
+    _, text = draft({"PD-L1 TPS": cycled("<1", ">=50", "60", "1-49"), "Age": AGE})
+    assert "do they overlap?" in text
