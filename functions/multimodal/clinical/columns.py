@@ -28,7 +28,7 @@ from multimodal.clinical.dates import date_reading, format_of, latest_day, year_
 from multimodal.clinical.numerals import is_within, number_reading, numeral_of, range_message
 from multimodal.clinical.phi import IdentifierGate
 from multimodal.clinical.rows import Batch, Numbers, count_suspicious, holds
-from multimodal.features.group import FeatureType, Record, as_text
+from multimodal.features.group import FeatureType, Record, as_text, fractional_text
 from multimodal.tables.table import Scope
 
 Pairs = Record
@@ -221,20 +221,24 @@ class NumberTexts(dict[float | None, str | None]):
     def __init__(self, column: FeatureColumn) -> None:
         super().__init__({None: None})
         self._source = column.source
-        self.name, self._kind = column.features[0]
+        self.name, kind = column.features[0]
+        self._is_fractional = kind is FeatureType.FRACTIONAL
 
     def of(self, batch: Batch) -> list[str | None]:
         """Return the feature of each row; None where it is left out."""
         if len(self) > MAX_KEPT:
             self.clear()
+            self[None] = None
         return list(map(self.__getitem__, batch.values[self._source]))
 
-    def __missing__(self, value: float | None) -> str | None:
-        made = self[value] = None if value is None else as_text(self.name, value, self._kind, "the table")
-        return made
+    def __missing__(self, value: float) -> str:
+        text = fractional_text(value) if self._is_fractional else as_text(self.name, value, _INTEGRAL, "the table")
+        self[value] = text
+        return text
 
 
-_ONE = as_text("", 1.0, FeatureType.INTEGRAL, "")
+_INTEGRAL = FeatureType.INTEGRAL
+_ZERO, _ONE = (as_text("", number, _INTEGRAL, "") for number in (0.0, 1.0))
 
 
 class FeaturePairs(dict[object, Pairs]):
@@ -243,7 +247,7 @@ class FeaturePairs(dict[object, Pairs]):
     def __init__(self, column: FeatureColumn) -> None:
         super().__init__()
         self._column, self._features = column, column.features
-        self._zeros = self._texts([0.0] * len(self._features)) if isinstance(column, OneHot) else {}
+        self._zeros = {name: _ZERO for name, _ in self._features} if isinstance(column, OneHot) else {}
 
     @property
     def levels(self) -> int:

@@ -93,14 +93,15 @@ class Encoder:
         ]
         self._differences = [Differences(c) for c in config.columns if c.kind == "date_difference"]
         self._filters = RowFilters(config)
-        self._dates = timepoint_dates(config, today)
+        timepoints = config.feature_timepoints
+        self._dates = timepoint_dates(config, timepoints, today)
         name_of, times = partial(group_name, stack, dataset, version=config.group_version), EventTimes()
         sources = {timepoint: dates.source for timepoint, dates in self._dates.items()}
         self._timepoints = {
             timepoint: TimepointRecords(
                 config, timepoint, sources.get(timepoint, UPLOAD_TIME), name_of(timepoint), upload, times
             )
-            for timepoint in config.feature_timepoints
+            for timepoint in timepoints
         }
         self._labels = (
             SurvivalLabels(config.labels, config, label_frames(config.labels, upload)) if config.labels else None

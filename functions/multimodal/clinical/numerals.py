@@ -107,7 +107,7 @@ def number_reading(column: Number, numeral: Numeral, scope: Scope) -> Callable[[
         if number is None:
             return _no_number(cell, column, number_of, scope)
         value = number * factor
-        if least <= value <= most and not (is_integral and value != int(value)):
+        if least <= value <= most and not (is_integral and not value.is_integer()):
             return value + 0.0, None  # without the sign of a zero, which would depend on the row that came first
         return wrong(value)
 
@@ -116,7 +116,7 @@ def number_reading(column: Number, numeral: Numeral, scope: Scope) -> Callable[[
             return None, Fault(RowCode.NOT_A_NUMBER, f"a number beyond {LARGEST:g} {_NO_MEASUREMENT}", scope)
         if column.age and value * years > MAX_AGE:
             return _too_old(value * years, column, scope)
-        if is_integral and value != int(value):
+        if is_integral and not value.is_integer():
             return None, Fault(RowCode.NOT_WHOLE, f"only whole numbers ({unit}) are right here", scope)
         return None, Fault(RowCode.OUT_OF_RANGE, range_message(value, low, high, unit), outside)
 
@@ -191,7 +191,7 @@ def _no_number(cell: str, column: Number, number_of: Callable[[str], float | Non
 def _limited(limit: float, column: Number, scope: Scope) -> Numeric:
     if column.bounds == "limit" and not is_within(limit, column.min, column.max):
         return None, Fault(RowCode.OUT_OF_RANGE, range_message(limit, column.min, column.max, column.unit), scope)
-    if column.bounds == "limit" and column.integral and limit != int(limit):
+    if column.bounds == "limit" and column.integral and not limit.is_integer():
         return None, Fault(RowCode.NOT_WHOLE, f"only whole numbers ({column.unit}) are right here", scope)
     return (limit + 0.0 if column.bounds == "limit" else None), None
 

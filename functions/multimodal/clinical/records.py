@@ -185,14 +185,12 @@ class TimepointDates:
         return made
 
 
-def timepoint_dates(config: ClinicalConfig, today: date) -> dict[Timepoint, TimepointDates]:
-    """Return the dates of the timepoints that the table dates, as far as they are needed."""
+def timepoint_dates(
+    config: ClinicalConfig, timepoints: Iterable[Timepoint], today: date
+) -> dict[Timepoint, TimepointDates]:
+    """Return the dates of timepoints and of the labels' origin, as far as the table dates them."""
     origin = config.labels.origin if config.labels else None
-    needed = {
-        timepoint: config.timepoints[timepoint].event_time
-        for timepoint in (*config.feature_timepoints, origin)
-        if timepoint
-    }
+    needed = {timepoint: config.timepoints[timepoint].event_time for timepoint in (*timepoints, origin) if timepoint}
     latest = latest_day(config, today)
     return {timepoint: TimepointDates(dated, latest) for timepoint, dated in needed.items() if dated != "upload"}
 

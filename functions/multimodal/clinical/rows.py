@@ -26,8 +26,8 @@ def known_names(config: ClinicalConfig) -> dict[str, str]:
     return {name: column.source for column in described for name in (column.source, *column.aliases)}
 
 
-def match_header(header: Sequence[str], config: ClinicalConfig) -> dict[str, int]:
-    """Return the position of every configured column; their order in the file does not matter.
+def match_header(header: Sequence[str], names: Mapping[str, str], config: ClinicalConfig) -> dict[str, int]:
+    """Return the position of every configured column (`known_names`); their order in the file does not matter.
 
     A column of which nothing is made (`kind: drop`) may be absent: whoever removes it from a table does what a draft
     advises (docs/decisions.md#clinical-20). One that a condition looks at may not.
@@ -38,7 +38,6 @@ def match_header(header: Sequence[str], config: ClinicalConfig) -> dict[str, int
         `HEADER_NOT_RECOGNISED`, `COLUMNS_NOT_DECLARED`, `COLUMNS_DUPLICATED` or `COLUMNS_MISSING`. The message
         names columns, and none that looks like personal data.
     """
-    names = known_names(config)
     if not any(name in names for name in header):
         raise BadInputError(Reason.HEADER_NOT_RECOGNISED, _NOT_RECOGNISED)
     found: dict[str, int] = {}

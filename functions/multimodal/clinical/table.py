@@ -64,8 +64,8 @@ class ClinicalTable:
         """
         names, gate = known_names(self._config), IdentifierGate()
         with collector_paused():
-            rows = TableRows(self._chunks, lambda header: sum(n in names for n in header), max_columns=MAX_COLUMNS)
-            positions = match_header(rows.header, self._config)
+            rows = TableRows(self._chunks, lambda header: sum(map(names.__contains__, header)), max_columns=MAX_COLUMNS)
+            positions = match_header(rows.header, names, self._config)
             self._leave_out(positions)
             encoder = Encoder(self._config, self._stack, self._dataset, self._upload, positions, gate)
             yield from self._encoded(encoder, rows, positions)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import cached_property
+from itertools import repeat
 from typing import Any, ClassVar, Protocol
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -57,7 +58,7 @@ _STRING, _FRACTIONAL = FeatureType.STRING, FeatureType.FRACTIONAL  # a look-up i
 
 def of_type(kind: FeatureType, *names: str) -> tuple[tuple[str, FeatureType], ...]:
     """Return features of one type."""
-    return tuple((name, kind) for name in names)
+    return tuple(zip(names, repeat(kind), strict=False))
 
 
 @dataclass(frozen=True)
@@ -209,17 +210,20 @@ def as_text(name: str, value: object, kind: FeatureType, source: str) -> str:
     BadInputError
         `FEATURES_INVALID` when the value is not of the feature's type.
     """
-    if kind is _FRACTIONAL and type(value) is float and _MIN_FLOAT <= value <= _MAX_FLOAT:
-        return repr(value + 0.0)  # -0.0 is 0.0: equal numbers are equal texts, hashes and bytes
     if kind is _STRING:
         return _line(name, str(value), source)
     if isinstance(value, _NUMBER) and not isinstance(value, bool) and _MIN_FLOAT <= value <= _MAX_FLOAT:
         if kind is _FRACTIONAL:
-            return repr(float(value) + 0.0)
+            return fractional_text(float(value))
         whole = int(value)
         if whole == value and _MIN_INTEGRAL < whole < MAX_INTEGRAL:
             return str(whole)
     raise BadInputError(Reason.FEATURES_INVALID, f"{name} in {source} is not a {kind.value} number")
+
+
+def fractional_text(value: float) -> str:
+    """Return a finite number as `as_text` does for a fractional feature."""
+    return repr(value + 0.0)  # -0.0 is 0.0: equal numbers are equal texts, hashes and bytes
 
 
 def _line(name: str, text: str, source: str) -> str:

@@ -2,9 +2,8 @@
 
 import codecs
 import csv
-import io
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice
 
 from multimodal.ledger.errors import BadInputError, Reason
@@ -71,13 +70,14 @@ class TableText:
         BadInputError
             `NOT_CSV` when it is another kind of file, `ENCODING_UNKNOWN` when bytes are not in its encoding.
         """
-        newlines, is_plain = io.IncrementalNewlineDecoder(None, translate=True), True
-        for text in self._decoded():
-            if "\0" in text:
+        half = ""  # of a line end that the next piece may complete
+        for piece in self._decoded():
+            if "\0" in piece:
                 raise _unreadable(Reason.NOT_CSV, "it holds NUL bytes, so it is no text or was damaged", _EXPORT)
-            is_plain = is_plain and "\r" not in text
-            yield text if is_plain else newlines.decode(text)
-        yield newlines.decode("", final=True)
+            text = half + piece
+            half = "\r" if text.endswith("\r") else ""
+            yield text.removesuffix("\r").replace("\r\n", "\n").replace("\r", "\n")
+        yield half and "\n"
 
     def _decoded(self) -> Iterator[str]:
         head, mark = self._head()
@@ -173,6 +173,9 @@ _MAX_HEADER_LINES = 2_000
 Score = Callable[[Sequence[str]], int]
 """How many of a header's cells are known."""
 
+_Parsed = Mapping[str, list[str]]
+"""A row's cells by the delimiter between them."""
+
 
 class TableRows:
     """Rows of a table: the header first, then the others, each once.
@@ -257,26 +260,30 @@ class TableRows:
 
     def _read_header(self, score: Score, max_columns: int) -> tuple[str, list[str]]:
         try:
-            head = self._below_titles(score)
+            head, parsed = self._below_titles(score)
         except _TooLongError as error:
             if max(map(error.beginning.count, DELIMITERS)) >= max_columns:
                 raise _too_many(f"more than {max_columns:,}", max_columns) from error
             raise BadInputError(Reason.ROW_TOO_LONG, f"the header {_TOO_LONG}") from error
-        delimiter, cells = _divided(head, "".join(self._lines.peek(1)), score)
+        delimiter, cells = _divided(head, parsed, "".join(self._lines.peek(1)), score)
         if len(cells) > max_columns:
             raise _too_many(f"{len(cells):,}", max_columns)
         self._lines.held = 0
         return delimiter, cells
 
-    def _below_titles(self, score: Score) -> list[str]:
-        """Return the lines of the first row that is no title of the table."""
-        head = self._head()
+    def _below_titles(self, score: Score) -> tuple[list[str], _Parsed]:
+        """Return the lines of the first row that is no title of the table, and its cells."""
+        head, parsed = self._parsed_head()
         for _ in range(_MAX_TITLES):
-            if not (_may_be_title(head) and _is_title(head, self._lines.peek(_MAX_TITLES), score)):
+            if not (_may_be_title(parsed) and _is_title(parsed, self._lines.peek(_MAX_TITLES), score)):
                 break
             self._above += len(head)
-            head = self._head()
-        return head
+            head, parsed = self._parsed_head()
+        return head, parsed
+
+    def _parsed_head(self) -> tuple[list[str], _Parsed]:
+        head = self._head()
+        return head, _parsed(head)
 
     def _head(self) -> list[str]:
         """Return the header's lines: more than one when a quoted name has a line break."""
@@ -298,12 +305,11 @@ class TableRows:
         raise BadInputError(Reason.TABLE_EMPTY, "the file is empty; upload the table again")
 
 
-def _divided(head: Sequence[str], following: str, score: Score) -> tuple[str, list[str]]:
+def _divided(head: Sequence[str], parsed: _Parsed, following: str, score: Score) -> tuple[str, list[str]]:
     """Return the delimiter with which most cells of a header are known, and the cells.
 
     One that the following row has as often comes first: `Age, years;Hb, g/dL` above `P1;63;12,1`.
     """
-    parsed = {delimiter: _parse(head, delimiter) for delimiter in (*DELIMITERS, *_OTHER_DELIMITERS)}
     scores = {delimiter: score(cells) for delimiter, cells in parsed.items()}
     agreeing = [d for d in reversed(DELIMITERS) if scores[d] > 1 and following.count(d) == "".join(head).count(d)]
     delimiter = max(agreeing or DELIMITERS, key=lambda d: scores[d])
@@ -319,24 +325,24 @@ _FEWEST = 3
 """Cells of a header that a title can be told from."""
 
 
-def _may_be_title(head: Sequence[str]) -> bool:
+def _may_be_title(parsed: _Parsed) -> bool:
     """Whether few cells of a row are filled, or some are not."""
-    parsed = [_parse(head, delimiter) for delimiter in DELIMITERS]
-    return all(len(cells) < _FEWEST for cells in parsed) or any("" in cells for cells in parsed)
+    cells = [parsed[delimiter] for delimiter in DELIMITERS]
+    return all(len(row) < _FEWEST for row in cells) or any("" in row for row in cells)
 
 
-def _is_title(head: Sequence[str], following: Sequence[str], score: Score) -> bool:
+def _is_title(parsed: _Parsed, following: Sequence[str], score: Score) -> bool:
     """Return whether a row is a title above a header that follows, or only groups its columns."""
-    own = [_parse(head, delimiter) for delimiter in DELIMITERS]
-    fewest = max(_FEWEST, 2 * max(sum(map(bool, cells)) for cells in own))
-    header = next((n for n, line in enumerate(following) if not _may_be_title([line])), None)
+    fewest = max(_FEWEST, 2 * max(sum(map(bool, parsed[delimiter])) for delimiter in DELIMITERS))
+    below = [_parsed([line]) for line in following]
+    header = next((n for n, row in enumerate(below) if not _may_be_title(row)), None)
     if header is None:
         return False
-    below = following[header + 1 : header + 2] or following[header : header + 1]
-    for delimiter, title in zip(DELIMITERS, own, strict=True):
-        cells = _parse([following[header]], delimiter)
-        is_wide = sum(map(bool, cells)) >= fewest and below[0].count(delimiter) >= len(cells) - 1
-        if is_wide and score(cells) > score(title):
+    first = following[min(header + 1, len(following) - 1)]
+    for delimiter in DELIMITERS:
+        cells = below[header][delimiter]
+        is_wide = sum(map(bool, cells)) >= fewest and first.count(delimiter) >= len(cells) - 1
+        if is_wide and score(cells) > score(parsed[delimiter]):
             return True
     return False
 
@@ -374,15 +380,19 @@ def _too_many(found: str, most: int) -> BadInputError:
     return BadInputError(Reason.TOO_MANY_COLUMNS, message)
 
 
+def _parsed(head: Sequence[str]) -> _Parsed:
+    return {delimiter: _parse(head, delimiter) for delimiter in (*DELIMITERS, *_OTHER_DELIMITERS)}
+
+
 def _parse(head: Sequence[str], delimiter: str) -> list[str]:
-    if head and not head[0].startswith('"') and not any(delimiter in line for line in head):
-        whole = head[0].strip()
-        return [whole] if whole else []
-    try:
-        lines = (_without_formulas(line, delimiter) for line in head)
-        cells = next(csv.reader(lines, delimiter=delimiter, strict=True), [])
-    except csv.Error:
-        return []
+    if '"' not in head[0] or not (head[0].startswith('"') or any(delimiter in line for line in head)):
+        cells = head[0].split(delimiter)
+    else:
+        try:
+            lines = (_without_formulas(line, delimiter) for line in head)
+            cells = next(csv.reader(lines, delimiter=delimiter, strict=True), [])
+        except csv.Error:
+            return []
     names = [cell.strip() for cell in cells]
     while names and not names[-1]:
         names.pop()
