@@ -22,7 +22,7 @@ from radiomics_job.job import of_modality
 from radiomics_job.limits import Limits
 from radiomics_job.parameters import load_params
 from radiomics_job.pet.series import pet_series, stack_suv
-from tests.builders.dicom import Scan, save, save_ct, save_study, segmentation, tumour, uid
+from tests.builders.dicom import CORONAL, Scan, save, save_ct, save_study, segmentation, tumour, uid
 from tests.builders.pet import F18_SECONDS, GRID, Pet, pet_slice, save_pet, segmentation_on_pet, uptake
 from tests.unit.radiomics.support import Result, run_study
 
@@ -101,6 +101,14 @@ def stale_date_time(dataset: Dataset, k: int) -> None:
     dataset.RadiopharmaceuticalInformationSequence[0].RadiopharmaceuticalStartDateTime = "20140611090000"
 
 
+def told_in_another_zone(dataset: Dataset, k: int) -> None:
+    """The injection in UTC, all else by the scanner's clock; both zones are stated."""
+    dataset.TimezoneOffsetFromUTC = "+0530"
+    injection = dataset.RadiopharmaceuticalInformationSequence[0]
+    del injection.RadiopharmaceuticalStartTime
+    injection.RadiopharmaceuticalStartDateTime = "20200103033000.00+0000"
+
+
 ZIRCONIUM = {
     "RadionuclideHalfLife": 282276.0,
     "RadiopharmaceuticalStartDateTime": "20200101100000",
@@ -124,6 +132,7 @@ def nuclide(code: str) -> list[Dataset]:
         (Pet(change=first_slice_in_whole_units), "BQML_START"),
         (Pet(change=over_midnight), "BQML_START"),
         (Pet(change=stale_date_time), "BQML_START"),
+        (Pet(change=told_in_another_zone), "BQML_START"),
         (Pet(change=ge_scan_start), "BQML_START"),
         (Pet(change=frame_times), "BQML_START"),
         (Pet(units="CNTS", change=philips(0x09, 3.7)), "PHILIPS_START"),
@@ -356,6 +365,13 @@ def test_a_series_without_attenuation_correction_is_left_out(tmp_path: Path) -> 
     save_pet(save_study(tmp_path / "in", CT) / "pet")
     uncorrected = Pet(scan=replace(GRID, name="nac"), change=image(CorrectedImage=["DECY"]))
     save_pet(tmp_path / "in" / "nac", uncorrected)
+    assert run(tmp_path).features["pet"]["series_uid"] == GRID.series_uid
+
+
+def test_a_projection_beside_the_slices_is_no_second_series(tmp_path: Path) -> None:
+    save_pet(save_study(tmp_path / "in", CT) / "pet")
+    projection = pet_slice(Pet(scan=replace(GRID, name="mip", orientation=CORONAL)), 3)
+    save(projection, tmp_path / "in" / "mip")
     assert run(tmp_path).features["pet"]["series_uid"] == GRID.series_uid
 
 

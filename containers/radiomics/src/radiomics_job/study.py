@@ -21,14 +21,11 @@ from radiomics_job.geometry.grid import Grid
 from radiomics_job.limits import Limits
 from radiomics_job.measurement import (
     MeasuredRoi,
-    PlacedRegion,
     label_volume,
-    measure_region,
     overlap,
     place_regions,
 )
 from radiomics_job.output.documents import (
-    StudyImage,
     artifacts,
     features_document,
     pet_rejection,
@@ -43,10 +40,11 @@ from radiomics_job.output.nifti import write_nifti
 from radiomics_job.output.overlay import render_overlay
 from radiomics_job.parameters import Params
 from radiomics_job.pet.measure import CtRegions, PetTask, measure_pet
-from radiomics_job.quality.checks import Finding, QcWarning, check_limits, refusal
+from radiomics_job.quality.checks import Finding, QcWarning
 from radiomics_job.robustness import ROBUSTNESS_FILE, Checks, robustness_document
 from radiomics_job.roi.pairing import Pairing, on_own_planes, pair
 from radiomics_job.roi.rule import Candidate, RoiPolicy, RoiRule, choose, list_candidates
+from radiomics_job.study_image import StudyImage
 from radiomics_job.volumes.image import slices_of, stack_volume_file
 from radiomics_job.volumes.mask import mask_candidates
 from radiomics_job.volumes.roles import Roles, is_called_pet, read_volumes
@@ -240,10 +238,7 @@ def _measure_ct(files: StudyFiles, task: StudyTask) -> tuple[_Measured, CtRegion
         volume_file=roles.image,
     )
     regions = place_regions(chosen, policy, stack, pairing)
-    rois = [_checked_region(region, ct, task.params) for region in regions]
-    refused = refusal(rois[0].findings)
-    if refused is not None:
-        raise refused
+    rois = ct.measure(regions, task.params)
     formats = {"image": roles.image.format if roles.image else "DICOM", "mask": rois[0].source}
     return _Measured(ct, rois, task.params, formats), CtRegions(stack, regions)
 
@@ -340,11 +335,6 @@ def _patient_differs(files: StudyFiles, task: StudyTask) -> bool:
 
 def _bare(identifier: str) -> str:
     return "".join(filter(str.isalnum, identifier)).casefold()
-
-
-def _checked_region(region: PlacedRegion, ct: StudyImage, params: Params) -> MeasuredRoi:
-    roi = measure_region(region, ct.volume, ct.stack, params)
-    return roi.with_findings(check_limits(ct.numbers, roi.numbers, ct.pairing, ct.days_to_surgery, params.qc))
 
 
 def _choose(

@@ -53,6 +53,7 @@ _SAME_SCAN = timedelta(seconds=60)
 
 _TIME = re.compile(r"(\d{2}):?(\d{2})?:?(\d{2})?(\.\d{1,6})?$")
 _DATE_TIME = re.compile(r"(\d{8})(\d{2}.*?)([+-]\d{4})?$")
+_ZONE = re.compile(r"[+-]\d{4}$")
 
 
 @dataclass(frozen=True)
@@ -247,7 +248,9 @@ def _scan_start(datasets: Sequence[Dataset], half_life: float) -> datetime:
         _frame_start(dataset, moment, half_life) for dataset, moment in zip(datasets, acquired, strict=True) if moment
     ]
     if max(starts) - min(starts) > _SAME_SCAN:
-        raise impossible("SeriesTime", "later than the acquisitions, and the frames refer to different moments")
+        raise impossible(
+            "SeriesTime", "absent or later than the acquisitions, and the frames refer to different moments"
+        )
     return min(starts)
 
 
@@ -258,7 +261,7 @@ def _frame_start(dataset: Dataset, acquired: datetime, half_life: float) -> date
         duration = _number(dataset, "ActualFrameDuration", 1.0, 1e9) / 1000
     except StudyRejectedError as error:
         raise impossible(
-            "SeriesTime", "later than the acquisitions, without FrameReferenceTime and ActualFrameDuration"
+            "SeriesTime", "absent or later than the acquisitions, without FrameReferenceTime and ActualFrameDuration"
         ) from error
     decayed = math.log(2) / half_life * duration
     mean_activity = half_life / math.log(2) * math.log(decayed / -math.expm1(-decayed))
@@ -340,9 +343,15 @@ def _on_day(day: str, clock: timedelta) -> datetime | None:
 
 
 def _date_time(value: Any, dataset: Dataset) -> datetime | None:  # noqa: ANN401  # as above
-    """Read a moment on the clock that the other times are told by; None when its zone is another or unknown."""
+    """Read a moment on the clock that the other times are told by; None when nothing says how far it is from that."""
     match = _DATE_TIME.match(_text(value))
-    if not match or (match[3] and match[3] != _text(dataset.get("TimezoneOffsetFromUTC"))):
-        return None
-    clock = _clock(match[2])
-    return None if clock is None else _on_day(match[1], clock)
+    clock = _clock(match[2]) if match else None
+    moment = _on_day(match[1], clock) if match and clock is not None else None
+    if match is None or moment is None or not match[3]:
+        return moment
+    own = _text(dataset.get("TimezoneOffsetFromUTC"))
+    return moment + _offset(own) - _offset(match[3]) if _ZONE.match(own) else None
+
+
+def _offset(zone: str) -> timedelta:
+    return int(f"{zone[0]}1") * timedelta(hours=int(zone[1:3]), minutes=int(zone[3:]))

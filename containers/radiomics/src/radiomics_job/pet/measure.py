@@ -11,14 +11,13 @@ from radiomics_job.dicom.suv import suv_scale
 from radiomics_job.errors import ReasonCode, StudyRejectedError
 from radiomics_job.geometry.grid import rounded
 from radiomics_job.limits import Limits
-from radiomics_job.measurement import MeasuredRoi, PlacedRegion, measure_region, place_regions
-from radiomics_job.output.documents import StudyImage
+from radiomics_job.measurement import MeasuredRoi, PlacedRegion, place_regions
 from radiomics_job.parameters import Params
 from radiomics_job.pet.series import pet_series, stack_suv
-from radiomics_job.quality.checks import check_limits, refusal
 from radiomics_job.roi.pairing import Pairing, pair
 from radiomics_job.roi.placement import PlacedMask, sample_onto
 from radiomics_job.roi.rule import Candidate, RoiPolicy, RoiRule, choose, list_candidates
+from radiomics_job.study_image import StudyImage
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,16 +59,7 @@ def measure_pet(files: StudyFiles, task: PetTask, ct: CtRegions | None) -> tuple
     stack, volume = stack_suv(pairing.ct, scale, task.limits, task.params.geometry)
     regions = place_regions(own[0], own[1], stack, pairing) if own else [*_sampled(ct, stack)]
     image = StudyImage(stack, volume, pairing, len(series), task.surgery_date, suv=scale)
-    rois = [_checked(region, image, task.params) for region in regions]
-    refused = refusal(rois[0].findings)
-    if refused is not None:
-        raise refused
-    return image, rois
-
-
-def _checked(region: PlacedRegion, image: StudyImage, params: Params) -> MeasuredRoi:
-    roi = measure_region(region, image.volume, image.stack, params)
-    return roi.with_findings(check_limits(image.numbers, roi.numbers, image.pairing, image.days_to_surgery, params.qc))
+    return image, image.measure(regions, task.params)
 
 
 def _drawn_on_pet(

@@ -44,6 +44,7 @@ def pet_series(files: StudyFiles, limits: Limits) -> list[CtSeries]:
     if unreadable:
         raise unreadable_files(unreadable)
     groups = group_series(slices)
+    groups = [group for group in groups if len(group.slices) > 1] or groups  # a projection is no series of slices
     return [group for group in groups if "ATTN" in corrections(group.slices[0].dataset)] or groups
 
 
