@@ -65,36 +65,21 @@ $(VENV)/.ready: pyproject.toml requirements/dev.txt containers/radiomics/pyproje
 	@$(PY) -m compileall -q containers/*/src  # as in their images: else each start of a job compiles it
 	@touch $@
 
-.venv-emulator/.ready: requirements/emulator.txt
-	@echo "Setting up .venv-emulator: the laptop cloud"
-	@$(PYTHON) -m venv .venv-emulator
-	@.venv-emulator/bin/python $(INSTALL) requirements/emulator.txt 2>&1 | $(PROGRESS) requirements/emulator.txt .venv-emulator
-	@touch $@
+# Environments of their own, each of requirements/<name>.txt: what is in it, and what is done once that is there.
+ABOUT_emulator := the laptop cloud
+ABOUT_bench := the article's pipeline, for comparison
+ABOUT_audit := checkov, hadolint, bandit, detect-secrets, parliament and, with node, cdk-nag and asl-validator
+ABOUT_docs := the documentation
+ABOUT_notebook := the SageMaker SDK and what the notebook draws with (a minute, 800 MB)
+AFTER_audit = cp requirements/audit/*.json .venv-audit; \
+  if command -v npm >/dev/null; then cd .venv-audit && npm ci --silent --no-audit --no-fund; fi
 
-.venv-bench/.ready: requirements/bench.txt
-	@echo "Setting up .venv-bench: the article's pipeline, for comparison"
-	@$(PYTHON) -m venv .venv-bench
-	@.venv-bench/bin/python $(INSTALL) requirements/bench.txt 2>&1 | $(PROGRESS) requirements/bench.txt .venv-bench
-	@touch $@
-
-.venv-audit/.ready: requirements/audit.txt requirements/audit/package-lock.json
-	@echo "Setting up .venv-audit: checkov, hadolint, bandit, detect-secrets, parliament and, with node, cdk-nag and asl-validator"
-	@$(PYTHON) -m venv .venv-audit
-	@.venv-audit/bin/python $(INSTALL) requirements/audit.txt 2>&1 | $(PROGRESS) requirements/audit.txt .venv-audit
-	@cp requirements/audit/*.json .venv-audit
-	@if command -v npm >/dev/null; then cd .venv-audit && npm ci --silent --no-audit --no-fund; fi
-	@touch $@
-
-.venv-docs/.ready: requirements/docs.txt
-	@echo "Setting up .venv-docs: the documentation"
-	@$(PYTHON) -m venv .venv-docs
-	@.venv-docs/bin/python $(INSTALL) requirements/docs.txt 2>&1 | $(PROGRESS) requirements/docs.txt .venv-docs
-	@touch $@
-
-.venv-notebook/.ready: requirements/notebook.txt
-	@echo "Setting up .venv-notebook: the SageMaker SDK and what the notebook draws with (a minute, 800 MB)"
-	@$(PYTHON) -m venv .venv-notebook
-	@.venv-notebook/bin/python $(INSTALL) requirements/notebook.txt 2>&1 | $(PROGRESS) requirements/notebook.txt .venv-notebook
+.venv-audit/.ready: requirements/audit/package-lock.json
+.venv-%/.ready: requirements/%.txt
+	@echo "Setting up .venv-$*: $(ABOUT_$*)"
+	@$(PYTHON) -m venv .venv-$*
+	@.venv-$*/bin/python $(INSTALL) requirements/$*.txt 2>&1 | $(PROGRESS) requirements/$*.txt .venv-$*
+	@$(AFTER_$*)
 	@touch $@
 
 # Against the laptop cloud that `make up` started, or the stack that MULTIMODAL_STACK names.

@@ -1,11 +1,9 @@
 """What the events benchmark measures: a checkout's arrivals and sweep handlers take a cohort's object events.
 
-`python benchmarks/events_work.py STUDIES OBJECTS`, run with the interpreter of the checkout and its code on
-PYTHONPATH. AWS
-is answered in this process, below botocore: a ledger that keeps the conditions of its writes, and a bucket that
-lists every
-study. Events come shuffled, one in twenty twice, in batches of 500, as the queue delivers them. It prints one JSON
-line.
+`python benchmarks/events_work.py STUDIES OBJECTS`, run with the interpreter of the checkout and its code on PYTHONPATH.
+AWS is answered in this process, below botocore: a ledger that keeps the conditions of its writes, and a bucket that
+lists every study. Events come shuffled, one in twenty twice, in batches of 500, as the queue delivers them. It prints
+one JSON line.
 """
 
 import importlib
@@ -19,6 +17,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import redirect_stdout
+from datetime import UTC, datetime
 from functools import lru_cache
 from threading import Lock
 from types import SimpleNamespace
@@ -75,8 +74,8 @@ class Services:
             if "ConditionExpression" in request and not _holds(request["ConditionExpression"], old, values):
                 raise ClientError({"Error": {"Code": "ConditionalCheckFailedException", "Message": ""}}, "UpdateItem")
             self.writes += 1
-            self.items[key] = {"unit_id": key} | _updated(old, request["UpdateExpression"], names, values)
-            return {"Attributes": old}
+            new = self.items[key] = {"unit_id": key} | _updated(old, request["UpdateExpression"], names, values)
+            return {"Attributes": new if request["ReturnValues"] == "ALL_NEW" else old}
 
     def _GetItem(self, request: Mapping[str, Any]) -> dict[str, Any]:  # noqa: N802
         found = self.items.get(request["Key"]["unit_id"])
@@ -93,7 +92,8 @@ class Services:
     def _ListObjectsV2(self, request: Mapping[str, Any]) -> dict[str, Any]:  # noqa: N802
         prefix = request["Prefix"]
         count = self.objects if prefix.endswith("/") and prefix.count("/") == 4 else 0
-        listed = [{"Key": f"{prefix}s/{n:03d}.dcm", "Size": 500_000, "ETag": f'"{n}"'} for n in range(count)]
+        each = {"Size": 500_000, "LastModified": datetime(2026, 11, 28, 10, tzinfo=UTC)}
+        listed = [{**each, "Key": f"{prefix}s/{n:03d}.dcm", "ETag": f'"{n}"'} for n in range(count)]
         return {"Contents": listed, "IsTruncated": False, "KeyCount": count}
 
     def _PutObject(self, _: Mapping[str, Any]) -> dict[str, Any]:  # noqa: N802

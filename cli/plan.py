@@ -184,7 +184,7 @@ def print_plan(console: Console, plan: Plan, curves: Sequence[tuple[str, Sequenc
     ):
         if units:
             print_line(console, f"{plural(len(units), one, many)}, {size_text(sum(units.values()))}")
-    for title, shares in (("Imaging: one of", plan.imaging), ("Besides", plan.others)):
+    for title, shares in (("Imaging: either of", plan.imaging), ("Besides", plan.others)):
         if shares:
             print_heading(console, title)
             _print_shares(console, shares)

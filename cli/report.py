@@ -104,7 +104,8 @@ class Bucket:
         content = self._read(key)
         if content is None:
             return None
-        return (gzip.decompress(content) if key.endswith(".gz") else content).decode().splitlines()
+        lines = (gzip.decompress(content) if key.endswith(".gz") else content).splitlines()
+        return [line.decode() for line in lines]  # of bytes: in a text, U+2028 ends a line, too
 
     def save(self, key: str, path: Path) -> Path | None:
         """Copy an object to a file; None when there is none."""

@@ -246,9 +246,9 @@ def put_files(
                 progress.update(task, files=number, done=done)
         except OSError as error:
             pool.shutdown(cancel_futures=True)
-            raise CommandError(
-                "The upload stopped.", details=str(error), hint="Run the same command again: it does no harm."
-            ) from error
+            why = f"{error.filename or 'A file'} cannot be read: {error.strerror or error}."
+            hint = "Correct that, then run the same command again: what was sent is not sent twice."
+            raise CommandError(f"The upload stopped. {why}", hint=hint) from error
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise

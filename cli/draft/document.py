@@ -10,6 +10,7 @@ from cli.draft.column import Draft
 from cli.draft.guess import LATE
 from cli.draft.left import CHECK
 from cli.draft.table_draft import TableDraft
+from cli.terminal import plural
 
 _WIDTH = 118
 
@@ -55,8 +56,9 @@ def _head(table: TableDraft, name: str) -> Iterator[str]:
 def _columns(table: TableDraft) -> Iterator[str]:
     yield ""
     if table.several_rows:
-        yield f"  {CHECK} cases are in several rows: which one counts? See several_rows in docs/datasets.md; rows with"
-        yield "  # keep_when under rows: leave some out. Labels are made of the last row that knows them."
+        of = plural(table.repeated, "case is", "cases are")
+        yield f"  {CHECK} {of} in several rows: is it one person, and which row counts? See several_rows in"
+        yield "  # docs/datasets.md; keep_when under rows: leaves rows out. Labels are of the last row that knows them."
         yield from _section("several_rows", table.several_rows)
         yield ""
     yield "  # available_at decides what may be a feature: baseline or surgery. What becomes known later (the"

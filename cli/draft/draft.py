@@ -1,7 +1,7 @@
 """`multimodal dataset draft`: a first `functions/datasets/<name>.yaml` from a clinical table."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -97,7 +97,7 @@ def _read(csv: Path) -> tuple[list[Facts], int]:
     """Return what a table's columns hold, and how many of its rows are no cases by their ids."""
     source = read_rows(csv)
     _check_header(source.header)
-    facts = read_facts(source.header, source.rows)
+    facts = read_facts(source.header, _without_numbers(source.rows))
     _check_names(facts)
     case = id_column(facts)
     _check_direction(facts)
@@ -106,6 +106,14 @@ def _read(csv: Path) -> tuple[list[Facts], int]:
         facts = read_facts(source.header, read_rows(csv).rows, case.place)
     describe(facts, of_comments(source.header, source.comments, source.delimiter))
     return facts, odd
+
+
+def _without_numbers(rows: Iterator[list[str]]) -> Iterator[list[str]]:
+    """Yield a table's rows; refuse a first one that numbers the columns, which an upload would take for a case."""
+    for number, row in enumerate(rows):
+        if number == 0 and len(row) > 2 and [cell.strip() for cell in row] == [str(n + 1) for n in range(len(row))]:
+            raise CommandError("The first row below the header numbers the columns.", hint="Remove it.")
+        yield row
 
 
 def _check_header(header: Sequence[str]) -> None:

@@ -100,8 +100,13 @@ def draft_column(facts: Facts, names: Names, date_format: str, equal_to: str | N
     return draft
 
 
+_EXCLUDED = re.compile(r"\b(exclu\w*|ineligib\w*|(in)?eligible|screen fail\w*|ausgeschlossen|evaluable|analysis set)\b")
+_WHO_COUNTS = "does it say which cases do not count? Then leave their rows out: rows: with keep_when"
+
+
 def _doubt(draft: Draft, facts: Facts, *, is_first: bool) -> None:
     """Take a column as late of which neither name nor values say that it is early; ask of the first date."""
+    draft.checks += [_WHO_COUNTS] if _EXCLUDED.search(in_words(facts.source)) else []
     if is_first:
         draft.checks += [] if _named_early(facts) else [_IS_FIRST]
     elif draft.timepoint not in LATE and not tell_the_beginning(facts):

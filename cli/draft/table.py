@@ -55,6 +55,7 @@ def draft_table(facts: Sequence[Facts], first: str = "", today: date | None = No
     copy_of = {fact.source: first_with.setdefault(fact.content, fact.source) for fact in others}
     originals = [fact for fact in others if copy_of[fact.source] == fact.source and not fact.identifies]
     if not case.distinct:
+        table.repeated = sum(rows > 1 for rows in case.values.values())
         table.several_rows = {"take": "first"} | ({"fill": True} if REDCAP & {f.source for f in facts} else {})
     ask_of_measurements(others, is_long=not case.distinct)
     day_zero, names = _day_zero(originals), Names()

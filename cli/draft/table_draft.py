@@ -27,6 +27,8 @@ class TableDraft:
         What a person must decide on the ids.
     several_rows : dict
         As in the file, when a case is in several rows.
+    repeated : int
+        Cases in several rows.
     event_times : dict
         Timepoint → its event time, as in the file.
     columns : list of Draft
@@ -46,6 +48,7 @@ class TableDraft:
     written: Written
     id_checks: list[str] = field(default_factory=list)
     several_rows: dict[str, Any] = field(default_factory=dict)
+    repeated: int = 0
     event_times: dict[str, Any] = field(default_factory=dict)
     columns: list[Draft] = field(default_factory=list)
     facts: dict[str, Facts] = field(default_factory=dict)

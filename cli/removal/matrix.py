@@ -30,7 +30,7 @@ def without_column(text: bytes, subject: str) -> bytes:
     at, delimiter, columns = _header(text, subject)
     if not columns:
         return text
-    lines = text.decode("latin-1").splitlines(keepends=True)
+    lines = _lines(text)
     width = len(_cells(lines[at], delimiter))
     kept = [line if n < at else _without(line, delimiter, columns, width) for n, line in enumerate(lines)]
     return "".join(kept).encode("latin-1")
@@ -38,13 +38,18 @@ def without_column(text: bytes, subject: str) -> bytes:
 
 def _header(text: bytes, subject: str) -> tuple[int, str, list[int]]:
     """Return the header's line, the delimiter, and the columns of the subject."""
-    for at, line in enumerate(io.StringIO(text.decode("latin-1"), newline="\n")):
+    for at, line in enumerate(_lines(text)):
         if line.strip() and not line.lstrip('"').startswith(("#", "!")):
             delimiter = max(_DELIMITERS, key=line.count)
             cells = _cells(line, delimiter)
             if not all(map(str.isdigit, cells)):  # GCT's line of sizes is no header
                 return at, delimiter, [n for n, cell in enumerate(cells) if subject in called_by(cell.strip())]
     return 0, "\t", []
+
+
+def _lines(text: bytes) -> list[str]:
+    """Return lines with their ends, of bytes: as Latin-1 a part of a letter of UTF-8 (`Å`, `Ѕ`) would end a line."""
+    return [line.decode("latin-1") for line in text.splitlines(keepends=True)]
 
 
 def _cells(line: str, delimiter: str) -> list[str]:

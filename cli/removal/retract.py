@@ -72,7 +72,9 @@ def retract_table(console: Console, deployment: Deployment, key: str, *, confirm
     for group, cases in rows.items():
         print_line(console, f"{group}: rows of {plural(len(cases), 'case')}")
     if not confirmed:
-        doing = f"--yes deletes these rows and removes the table{_scope(purge=purge)}"
+        if not rows:
+            print_line(console, "No rows of it are in a feature group.")
+        doing = f"--yes {'deletes these rows and ' if rows else ''}removes the table{_scope(purge=purge)}"
         print_line(console, f"Nothing was changed. {doing}.", "bold")
         return
     others = [each for each in units if each.is_table and _shares_state(each, table)]

@@ -16,7 +16,7 @@ from multimodal.features.group import (
 )
 from multimodal.ledger.errors import BadInputError, RetryableError
 from multimodal.ledger.evaluate import NO_REASON
-from multimodal.ledger.outcome import belongs_to_run, missing_artifacts
+from multimodal.ledger.outcome import belongs_to_run, missing_artifacts, quality_warnings
 from multimodal.ledger.ports import Ports
 from multimodal.ledger.unit import LedgerItem, Status, Unit, schedule_after_end, unit_of_result
 from multimodal.observability import Metric, logger
@@ -104,6 +104,8 @@ class FeatureIngest:
                 "feature_group": group,
                 "lease_until": None,
                 "lost_runs": None,
+                # The job's end, which has them too, may be recorded later, and is then left as it is here.
+                "warnings": quality_warnings(document) or None,
                 **schedule_after_end(item, now),
             }
             if self.ports.ledger.update(item, changes):

@@ -1,7 +1,6 @@
 """A ready expression matrix as records of the dataset's RNA group."""
 
 import json
-import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,8 +15,9 @@ from multimodal.genomics.gene_sets import set_feature, set_scores
 from multimodal.genomics.groups import gene_feature, matrix_assay, pin_assay, rna_group
 from multimodal.genomics.matrix_cases import CaseValues, MatrixCases
 from multimodal.genomics.matrix_content import Preamble, plain_bytes
-from multimodal.genomics.matrix_format import MAX_COLUMNS, MILLION, NEGATIVE, PER_MILLION, Logarithms, combine_of
+from multimodal.genomics.matrix_format import MAX_COLUMNS, NEGATIVE, combine_of
 from multimodal.genomics.matrix_names import TX2GENE, path_below_dataset
+from multimodal.genomics.matrix_scale import ScaleEvidence
 from multimodal.genomics.matrix_source import check_width, matrix_cases
 from multimodal.genomics.quantification import Genes, read_tx2gene
 from multimodal.ledger.errors import BadInputError, Reason
@@ -39,22 +39,6 @@ ROWS_PER_BATCH = 20
 
 _LONGEST_LIST = 120
 """Characters of the names of genes in a warning."""
-
-_SEVERAL_NEGATIVE = 2
-"""Cases with negative values; in one it may be a slip, which costs that case alone."""
-
-_SEVERAL = 3
-"""So many cases do not add up to the same by chance."""
-
-MANY_GENES = 1_000
-"""From so many genes on, some gene of some case is expressed strongly."""
-
-STRONG = 25.0
-"""As log2(value + 1) nothing is above it; on the linear scale, the strongest of thousands of genes always is."""
-
-
-_TOTAL, ROUNDING, WHOLE = 1e6, 1e-3, 0.02
-"""What TPM of all genes add up to, and the share that rounding and a few genes left out change, or whole numbers."""
 
 
 class ExpressionMatrix:
@@ -103,11 +87,7 @@ class ExpressionMatrix:
         today, dated = date.fromisoformat(upload.uploaded_at[:10]), config.date_column
         self._dates = SampleDates(dated, today) if dated else None
         self._counts: Counter[str] = Counter()
-        self._highest, self._are_whole = 0.0, True
-        self._off_million = 0.0
-        self._least_total, self._most_total = math.inf, 0.0
-        self._as_logarithms = Logarithms()
-        self._negative = 0
+        self._scale = ScaleEvidence(self._matrix)
         self._first_problem: RowProblem | None = None
 
     def batches(self) -> Iterator[TableBatch]:
@@ -137,7 +117,8 @@ class ExpressionMatrix:
         self._counts["rejected"] += sum(1 for _ in repeated)
         if records is not None:
             self._counts["records"] = sum(records.values())
-        hold = self._scale_suspected() or self._no_row_accepted()
+        suspicion = self._scale.suspicion(self._cases.genes.count if self._cases else 0)
+        hold = (Reason.SCALE_SUSPECTED.value, suspicion) if suspicion else self._no_row_accepted()
         report = json.dumps(self._report(hold), indent=2, ensure_ascii=False)
         return TableVerdict(hold, {"report.json": report}, dict(self._counts), tuple(self._warnings()))
 
@@ -165,81 +146,11 @@ class ExpressionMatrix:
         )
         return Reason.MATRIX_INVALID.value, message
 
-    def _scale_suspected(self) -> tuple[str, str] | None:
-        genes = self._cases.genes.count if self._cases else 0
-        if not self._counts["records"]:
-            return None
-        message = self._negative_suspected()
-        if not message and genes >= MANY_GENES:
-            if self._matrix.scale == "log2_plus_1":
-                return self._other_logarithms_suspected()
-            message = next(self._suspicions(genes), "")
-        return (Reason.SCALE_SUSPECTED.value, message) if message else None
-
-    def _negative_suspected(self) -> str:
-        if self._negative < _SEVERAL_NEGATIVE:
-            return ""
-        return (
-            f"{self._negative} of {self._counts['rows']} cases have negative values, so that the others' are z-scores, "
-            "ratios or other logarithms, too; upload linear values or log2(value + 1), as genomics.matrix.scale says"
-        )
-
-    def _suspicions(self, genes: int) -> Iterator[str]:
-        """Yield what speaks against the unit, or against a linear scale."""
-        unit = self._matrix.unit
-        if self._off_million <= ROUNDING and unit not in PER_MILLION:
-            yield (
-                f"the values of every case add up to a million, as TPM do, and the dataset says unit: {unit}; set "
-                "genomics.matrix.unit, raise group_version, deploy, then retry"
-            )
-        if self._same_total and self._off_million > WHOLE and unit in PER_MILLION:
-            yield (
-                f"the values of every case add up to {self._least_total:,.6g} and not to a million, as {unit} do: they "
-                f"were scaled otherwise (to 10,000 or 100 %, say); upload {unit}"
-            )
-        if self._are_whole and self._off_million > WHOLE and unit != "counts":
-            yield (
-                f"all values of {genes} genes are whole numbers, as counts of reads are, and the dataset says unit: "
-                f"{unit}; set genomics.matrix.unit: counts, raise group_version, deploy, then retry, or upload {unit} "
-                "that are not rounded"
-            )
-        if self._looks_logarithmic:
-            yield (
-                f"no value of {genes} genes is above {STRONG:g}, so the cells look like logarithms; set "
-                "genomics.matrix.scale: log2_plus_1, raise group_version, deploy, then retry"
-            )
-
-    @property
-    def _same_total(self) -> bool:
-        """Whether the values of all cases, of which there are several, add up to the same."""
-        return (
-            self._counts["records"] >= _SEVERAL and self._most_total - self._least_total <= ROUNDING * self._most_total
-        )
-
-    def _other_logarithms_suspected(self) -> tuple[str, str] | None:
-        unit, sums = self._matrix.unit, self._as_logarithms
-        if unit not in PER_MILLION or not (sums.base_of_a_million or sums.binary > MILLION):
-            return None
-        message = (
-            f"taken as {sums.base_of_a_million} logarithms, the values of a case add up to a million, as TPM do, so "
-            "they are no log2; write them as log2(value + 1) or on the linear scale, and upload the matrix again"
-            if sums.base_of_a_million
-            else f"taken as log2(value + 1), the values of a case add up to {sums.binary / 1e6:,.1f} million, which "
-            f"{unit} never do: they are counts, intensities, or transformed (VST, rlog); upload {unit}, or set "
-            "genomics.matrix.unit, raise group_version, deploy, then retry"
-        )
-        return Reason.SCALE_SUSPECTED.value, message
-
-    @property
-    def _looks_logarithmic(self) -> bool:
-        """Whether values that are declared to be linear are all as low as logarithms are; a few genes may be."""
-        return self._matrix.scale == "linear" and self._counts["records"] > 0 and self._highest <= STRONG
-
     def _batch(self, read: Sequence[TableRecord | RowProblem]) -> TableBatch:
         records = [r for r in read if isinstance(r, TableRecord)]
         problems = [r for r in read if isinstance(r, RowProblem)]
         self._first_problem = self._first_problem or next(iter(problems), None)
-        self._negative += sum(problem.code == NEGATIVE for problem in problems)
+        self._scale.negative += sum(problem.code == NEGATIVE for problem in problems)
         self._counts.update(rows=len(read), records=len(records), rejected=len(problems))
         return TableBatch(len(read), records, problems)
 
@@ -253,12 +164,7 @@ class ExpressionMatrix:
         except ValueError as error:
             column = self._dates.rule.column if self._dates else ""
             return RowProblem(case.place, case.case, column, "DATE_INVALID", str(error))
-        self._highest = max(self._highest, case.highest)
-        self._are_whole &= case.are_whole
-        if case.as_logarithms.binary:
-            self._as_logarithms = case.as_logarithms
-        self._least_total, self._most_total = min(self._least_total, case.total), max(self._most_total, case.total)
-        self._off_million = max(self._off_million, abs(case.total - _TOTAL) / _TOTAL)
+        self._scale.add(case)
         return TableRecord(self._spec.name, self._record(case, dated, panel), case.place)
 
     def _scores(self, case: CaseValues) -> dict[str, float]:
@@ -316,7 +222,7 @@ class ExpressionMatrix:
             "group": self._spec.name,
             "assay": matrix_assay(self._matrix),
             "scale": self._matrix.scale,
-            "looks_like_logarithms": self._looks_logarithmic,
+            "looks_like_logarithms": self._scale.looks_logarithmic,
             "held": None if hold is None else {"reason_code": hold[0], "message": hold[1]},
             "counts": dict(self._counts),
             "rows_are": genes and genes.orientation,

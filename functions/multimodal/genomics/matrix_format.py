@@ -312,14 +312,10 @@ class Logarithms:
             self.natural += math.expm1(value)
             self.decimal += 10.0**value - 1
 
-    @property
-    def base_of_a_million(self) -> str:
-        """Which logarithms the values are, if by those they are TPM of all genes; empty otherwise."""
-        sums = {"natural": self.natural, "decimal": self.decimal}
-        return next((base for base, total in sums.items() if abs(total / 1e6 - 1) < _NEAR_A_MILLION), "")
-
-
-_NEAR_A_MILLION = 0.02
+    def base_of_a_million(self, share: float) -> str:
+        """Return which logarithms the values are, if by those they add up to a million but for a share."""
+        sums = {"natural": self.natural, "decimal": self.decimal, "binary": self.binary}
+        return next((base for base, total in sums.items() if abs(total / 1e6 - 1) < share), "")
 
 
 def are_whole(values: Iterable[float]) -> bool:

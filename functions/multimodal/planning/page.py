@@ -39,7 +39,7 @@ def plan_page(title: str, plan: Plan, curves: Sequence[tuple[str, Sequence[Point
     """
     top = tag("header", tag("h1", f"Plan of {title}"), tag("p", _found(plan), class_="told"), class_="top")
     body = join(
-        _shares("Imaging: one of", plan.imaging),
+        _shares("Imaging: either of", plan.imaging),
         _shares("Besides", plan.others),
         _refused(plan),
         _rows(plan),
@@ -125,7 +125,8 @@ def _rows(plan: Plan) -> Markup:
 def _as_planned(plan: Plan) -> Markup:
     share = plan.imaging[0]
     jobs, mean = _count(share.jobs, "job", "jobs"), share.units / share.jobs
-    return tag("p", f"Planned on Processing: {jobs}, {mean:.1f} studies a job. Other packings of the same studies:")
+    told = f"Planned on Processing: {jobs}, {mean:.1f} studies a job. Other packings of the same studies:"
+    return join(tag("h2", "Packing of imaging"), tag("p", told))
 
 
 def _curves(name: str, points: Sequence[Point]) -> Markup:

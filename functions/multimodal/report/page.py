@@ -221,6 +221,12 @@ class CohortView:
         return [upload for upload in self.cohort.uploads if upload.status is not Status.COMPLETED]
 
     @property
+    def lossy_tables(self) -> list[Upload]:
+        """Tables with features of which some rows were rejected."""
+        done = (table for table in self.cohort.tables if table.status is Status.COMPLETED)
+        return [table for table in done if table.counts.get("rejected_rows")]
+
+    @property
     def tone(self) -> str:
         """Class of the headline's box."""
         return "held" if self.unfinished or self.misfiled or not self.cohort.uploads else "accepted"
@@ -291,7 +297,7 @@ class CohortView:
                 label += f", median {amount(found.middle)}, {len(found.outliers)} outliers"
                 plot = Markup("") if found.is_constant else strip(found, label)
                 ends = (amount(low), amount(found.middle), amount(high))
-                unit = ", ".join(filter(None, (metric.unit, "logarithmic" if found.is_logarithmic else "")))
+                unit = ", ".join(filter(None, (metric.unit, "logarithmic" if plot and found.is_logarithmic else "")))
                 yield Strip(metric.title, unit, len(found.values), *ends, plot, self.named(found))
 
     def named(self, found: Distribution) -> list[Named]:

@@ -185,6 +185,14 @@ def test_the_page_says_what_is_drawn_by_its_logarithm_and_who_is_not_counted() -
     assert "Slices with tumour logarithmic" not in words
     assert "at least 1.0 % of the median" in words
     assert "Whoever is only in rejected rows of a table is not among them." in words
+    assert "Rows of 1 table were rejected" in words
+
+
+def test_a_value_that_all_have_has_no_scale() -> None:
+    """Only what is drawn is drawn by its logarithm."""
+    words = Page(pages(cohort())[INDEX]).words
+    same = words[words.index("The same for all:") :].partition(".")[0]
+    assert "logarithmic" not in same
 
 
 def test_sizes_are_judged_by_their_logarithm_and_never_where_one_is_zero() -> None:

@@ -86,9 +86,11 @@ def test_features_may_arrive_before_the_jobs_end_is_recorded(world: World) -> No
     job = world.jobs(run)[0]
     recorded = world.record_job
     world.record_job = lambda *_: {}
-    world.run_job(job)
+    document = features_document("R01-001")
+    world.run_job(job, {**document, "qc": {**document["qc"], "warnings": ["HU_RANGE"]}})
     world.ingest(world.features_key())
     assert world.item().status is Status.COMPLETED
+    assert world.ledger.extra[world.item().unit_id].get("warnings") == ["HU_RANGE"], "and what it warns of is not lost"
     recorded(job, {"status": "Completed", "reason": ""})
     assert world.metrics.values["UnitsProcessed"] == 1, "the funnel counts it once, whoever came first"
     assert world.item().status is Status.COMPLETED

@@ -276,7 +276,7 @@ def test_negative_values_of_several_cases_say_that_the_others_are_of_the_same_ki
     item = world.take_file("m.tsv", lying(rows_are, table))
     assert list(world.records()) == (["B", "C"] if taken else [])
     assert item.reason_code == (None if taken else "SCALE_SUSPECTED")
-    assert taken or "2 of 3 cases have negative values" in world.message(item)
+    assert taken or "2 cases have negative values" in world.message(item)
 
 
 OF_CASES = ["age", "Sex", "t_stage", "vitalStatus", "OS.time", "Patient ID", "library_size", "nCount_RNA", "N_unmapped"]
@@ -477,8 +477,32 @@ def test_what_companies_write_beside_the_case_is_no_case(header: str) -> None:
     assert "say what they hold beside the case" in world.message(item)
 
 
+@pytest.mark.parametrize("form", [of_genes, of_cases])
+@pytest.mark.parametrize("unit", ["FPKM", "counts"])
+@pytest.mark.parametrize("logarithm", [lambda v: math.log2(v + 1), math.log1p], ids=["log2", "ln"])
+def test_logarithms_of_tpm_are_no_fpkm_and_no_counts(
+    logarithm: Callable[[float], float], unit: str, form: Callable[[Callable[[int], object]], str]
+) -> None:
+    """As on the linear scale: what adds up to a million is TPM."""
+    world = ShapeWorld(scale="log2_plus_1", unit=unit)
+    item = world.take_file("m.tsv", form(lambda at: logarithm(share(at))))
+    assert item.reason_code == "SCALE_SUSPECTED"
+    assert "add up to a million" in world.message(item)
+    other = form(lambda at: logarithm(share(at) * 0.7))
+    assert ShapeWorld(scale="log2_plus_1", unit=unit).take_file("m.tsv", other).status is Status.COMPLETED
+
+
+@pytest.mark.parametrize("form", [of_genes, of_cases])
+@pytest.mark.parametrize("unit", ["TPM", "FPKM", "counts"])
+def test_values_from_0_to_1_are_no_log2(unit: str, form: Callable[[Callable[[int], object]], str]) -> None:
+    world = ShapeWorld(scale="log2_plus_1", unit=unit)
+    item = world.take_file("m.tsv", form(lambda at: at / 1_202))
+    assert item.reason_code == "SCALE_SUSPECTED"
+    assert "no value of 1202 genes is above 5" in world.message(item)
+
+
 @pytest.mark.parametrize("total", [10_000, 250_000])
-@pytest.mark.parametrize("unit", ["TPM", "CPM", "FPKM"])
+@pytest.mark.parametrize("unit", ["TPM", "CPM", "counts", "FPKM"])
 def test_cases_that_all_add_up_to_another_number_were_scaled_otherwise(unit: str, total: int) -> None:
     """As scanpy and Seurat scale to 10,000; some genes of TPM add up to another number in every case."""
 
@@ -492,5 +516,5 @@ def test_cases_that_all_add_up_to_another_number_were_scaled_otherwise(unit: str
     world = ShapeWorld(unit=unit)
     item = world.take_file("m.tsv", text(scaled=True))
     assert item.reason_code == (None if unit == "FPKM" else "SCALE_SUSPECTED")
-    assert unit == "FPKM" or f"add up to {total:,}" in world.message(item)
+    assert unit == "FPKM" or f"add up to {total:,}, which {unit} do not" in world.message(item)
     assert ShapeWorld(unit=unit).take_file("m.tsv", text(scaled=False)).status is Status.COMPLETED

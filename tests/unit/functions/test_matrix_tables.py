@@ -125,13 +125,13 @@ def test_configuration_that_gives_values_another_meaning_needs_a_new_version(cha
 def test_matrix_that_looks_like_logarithms_is_held_until_the_dataset_says_so() -> None:
     world = MatrixWorld()
     genes = ["VIM", *(f"G{n}" for n in range(9_999))]
-    item = world.take_matrix(f"case,{','.join(genes)}\nA,{','.join(['3.5'] * 10_000)}\n".encode())
+    item = world.take_matrix(f"case,{','.join(genes)}\nA,{','.join(['6.5'] * 10_000)}\n".encode())
     assert (item.status, item.reason_code) == (Status.QUARANTINED, "SCALE_SUSPECTED")
     assert (world.features.records, world.ledger.pinned) == ([], {})
     world.configure(scale="log2_plus_1")
     world.ledger.request_rerun(UNIT, world.clock(), world.clock())
     assert world.execute_next().status is Status.COMPLETED
-    assert world.features.records[0][1]["log2tpm_VIM"] == "3.5"
+    assert world.features.records[0][1]["log2tpm_VIM"] == "6.5"
 
 
 @pytest.mark.parametrize(

@@ -105,3 +105,14 @@ def test_what_stands_for_not_known_is_found_below_thousands_of_values() -> None:
     values = [*(f"{200 + n / 10}" for n in range(MAX_VALUES + 100)), *["999"] * 7]
     table = draft_table(read_facts(["id", "LDH"], [[f"P{n}", each] for n, each in enumerate(values)]))
     assert table.columns[0].settings["missing"] == ["999"]
+
+
+def test_a_row_that_numbers_the_columns_is_no_case(tmp_path: Path) -> None:
+    with pytest.raises(CommandError, match="numbers the columns"):
+        drafted(tmp_path, f"{HEADER}1,2,3,4\n{BODY}")
+
+
+@pytest.mark.parametrize("header", ["Excluded", "Eligible?", "screen_failure"])
+def test_who_does_not_count_is_asked(header: str) -> None:
+    _, text = draft({header: [("yes", "no", "no")[n % 3] for n in range(30)], "Age": [40 + n for n in range(30)]})
+    assert "does it say which cases do not count?" in text

@@ -87,6 +87,7 @@ def test_compressed_objects_are_read_and_stored_as_such() -> None:
         ("#1.2\n1\t2\nName\tDescription\tR01-1\tB\nx\tVIM\t1\t2\n", "#1.2\n1\t2\nName\tDescription\tB\nx\tVIM\t2\n"),
         ('gene;"A";"R01.1"\r\n"a;b";1,5;2,5\r\n', 'gene;A\r\n"a;b";1,5\r\n'),
         ("Geneid\tLength\tbam/R01-1.sorted.bam\tB.bam\nVIM\t9\t1\t2\n", "Geneid\tLength\tB.bam\nVIM\t9\t2\n"),
+        ("id\tName\tR01-1\tB\nVIM\tÅ, Ѕ\t1\t2\n", "id\tName\tB\nVIM\tÅ, Ѕ\t2\n"),  # byte 85 is a line end of Latin-1
     ],
 )
 def test_column_of_a_case_is_removed_from_every_row(text: str, left: str) -> None:

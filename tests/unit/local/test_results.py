@@ -1,5 +1,6 @@
 """Where results are, and which a person wants to see."""
 
+import gzip
 from io import BytesIO
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,6 +13,7 @@ from cli import results
 from cli.deployment import Deployment
 from cli.features import GroupTable
 from cli.ledger import Unit
+from cli.report import Bucket
 from cli.results import result_names, results_prefix, save_dataset
 
 
@@ -53,6 +55,14 @@ class Stack:
         if Bucket == "processed" and Key in self.keys:
             return {"Body": BytesIO(self.keys[Key])}
         raise ClientError({"Error": {"Code": "NoSuchKey"}}, "GetObject")
+
+
+@pytest.mark.parametrize("key", ["state.jsonl", "state.jsonl.gz"])
+def test_a_line_ends_where_the_pipeline_says_so(key: str) -> None:
+    lines = ['["g", "A\u2028B"]', '["g", "C\x85"]']
+    content = "".join(f"{line}\n" for line in lines).encode()
+    stack: Any = Stack({key: gzip.compress(content) if key.endswith(".gz") else content})
+    assert Bucket(stack).lines(key) == lines
 
 
 def test_a_dataset_is_saved_with_its_tables_and_nothing_of_another(
