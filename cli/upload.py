@@ -125,7 +125,8 @@ def upload_path(
 def _check_tables(console: Console, sources: Iterable[Source], dataset: str) -> None:
     """Refuse tables of which nothing would be taken, and say what others would lose."""
     files = [file for source in sources if isinstance(source, Tables) for file in source.files]
-    checks = [check_table(file, dataset) for file in files]
+    with console.status("Reading tables"):
+        checks = [check_table(file, dataset) for file in files]
     require_taken_tables(checks, dataset)
     found = ((check.file.key, row_findings(check)) for check in checks)
     print_rows_of_tables(console, {name: rows for name, rows in found if rows and rows.lines})

@@ -285,6 +285,6 @@ def test_a_file_that_vanishes_during_the_upload_is_named(folder: Path, console: 
     def vanish(path: str, *_: object, **__: object) -> None:
         raise FileNotFoundError(2, "No such file or directory", path)
 
-    with pytest.raises(CommandError, match=r"The upload stopped\. .*1\.dcm cannot be read: No such file") as stopped:
+    with pytest.raises(CommandError, match=r"The upload stopped\. .*/ct/.* cannot be read: No such file") as stopped:
         list(upload_path(console, make_deployment(vanish), folder, "d"))
     assert "run the same command again" in stopped.value.hint
