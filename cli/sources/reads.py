@@ -12,11 +12,13 @@ from cli.sources.expression_files import is_expression, key_of_quantification
 from cli.sources.files import Source, SourceFile, files_below, folder_of, is_table
 from multimodal.genomics.keys import ACCESSIONS_CASE, CASE_RULE, SHEET_CASE, SHEETS, is_case_name
 from multimodal.genomics.matrix_names import (
+    SHEET_RULE,
     TX2GENE,
     is_beside_quantification,
     is_matrix,
     is_quantification,
     matrix_unit,
+    rule_against,
 )
 from multimodal.genomics.reads import is_reads, read_name
 from multimodal.genomics.samplesheet import SheetSample, parse_accessions, parse_samplesheet
@@ -33,6 +35,9 @@ _READS_HINT = (
     "Expected <case>/….fastq.gz, or reads together with samplesheet.csv (sample,fastq_1,fastq_2,strandedness), "
     f"and, to bring a reference, {REFERENCES}/<name>/."
 )
+
+
+SHEET_HINT = f"{SHEET_RULE[0].upper()}{SHEET_RULE[1:]}."
 
 
 @dataclass
@@ -172,6 +177,11 @@ def _check_mates(files: Iterable[SourceFile]) -> None:
         if other != case and found <= {None, 1} and mates.get(other, {3}) <= {None, 2}:
             hint = f"Put both into one folder, {_FIRST_MATES.sub('', case) or 'called as the case'}."
             raise UsageError(f"The folders {case} and {other} look like the mates of one case.", hint=hint)
+
+
+def is_sheet_of_reads(name: str) -> bool:
+    """Whether a file is called as a sheet that says whose reads are whose, or nearly so."""
+    return name in SHEETS or rule_against(name) == SHEET_RULE
 
 
 def is_genomics(file: SourceFile) -> bool:
