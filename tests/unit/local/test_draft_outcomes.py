@@ -73,7 +73,7 @@ TABLES: dict[str, dict[str, Sequence[Any]]] = {
     "weeks": {"death_event": either(1, 0), "time_weeks": [f"{days / 7:.3f}" for days in DAYS]},
     "the causes": {
         "Outcome": [
-            ("Died of disease", "Died of other causes")[n % 2] if died else "Alive, no disease" for n, died in enumerate(DIED)
+            ("Died of disease", "Died of age")[n % 2] if died else "Alive, no disease" for n, died in enumerate(DIED)
         ],
         "FU yrs": [f"{days / 365.25:.4f}" for days in DAYS],
     },
