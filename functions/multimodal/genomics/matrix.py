@@ -128,9 +128,7 @@ class ExpressionMatrix:
         missing = [gene for gene in genes.missing if gene in panel] if genes else []
         if genes and missing:
             named = listed(missing, _LONGEST_LIST)
-            dates = (
-                f" Of its names, {len(genes.dates)} are dates, which spreadsheets make of genes." if genes.dates else ""
-            )
+            dates = f" {len(genes.dates)} names are dates, as spreadsheets make of genes." if genes.dates else ""
             yield f"{len(missing)} of the panel's {len(panel)} genes are not in the matrix: {named}.{dates}"
         if genes and genes.renamed:
             named = listed(genes.renamed, _LONGEST_LIST)

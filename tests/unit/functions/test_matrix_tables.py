@@ -82,10 +82,7 @@ def test_genes_of_the_panel_that_the_matrix_lacks_are_told_until_it_has_them() -
         (b"case,VIM,CD44,BGN\nA,1,2,3\n", None),
         (
             b"gene,A\nVIM,1\nCD44,2\n2-Sep,3\n",
-            [
-                "1 of the panel's 3 genes are not in the matrix: BGN. Of its names, 1 are dates, which spreadsheets make of "
-                "genes."
-            ],
+            ["1 of the panel's 3 genes are not in the matrix: BGN. 1 names are dates, as spreadsheets make of genes."],
         ),
         (
             b"case,VIM,CD44,BGN,VIM.1\nA,1,2,3,9\n",
