@@ -45,6 +45,9 @@ _STUDY_WIDTH = 18
 _MOST_WARNED = 5
 """Units that a warning names; the cohort page has all."""
 
+_MOST_NAMED, _MOST_MESSAGES = 20, 10
+"""Units that a reason names, and different messages of a reason code."""
+
 _TIMES = (
     "received_at",
     "last_arrival",
@@ -322,18 +325,23 @@ def _sharing(units: list[Unit]) -> list[str]:
 def print_reasons(console: Console, units: list[Unit]) -> None:
     """Print why each unit that carries a reason does so; a reason that several units share is told once."""
     several = _has_several_datasets(units)
-    sharing: dict[tuple[str, str, str], list[str]] = {}
+    sharing: dict[tuple[str, str], dict[str, list[str]]] = {}
     for unit in units:
         example = (unit.item.get("reason_details") or {}).get("example_key") if unit.is_note else None
         message = unit.text("reason_message") + (f"; for example {example}" if example else "")
-        reason = unit.status, unit.text("reason_code"), message
-        if reason[1]:
-            sharing.setdefault(reason, []).append(_called(unit, several=several))
+        if code := unit.text("reason_code"):
+            told = sharing.setdefault((unit.status, code), {})
+            told.setdefault(message, []).append(_called(unit, several=several))
     if sharing:
         print_heading(console, "Why")
-    for (status, code, message), names in sharing.items():
-        print_block(console, Text.assemble(", ".join(names), "  ", (code, STATUS_STYLES.get(status, ""))))
-        print_block(console, Text(message), indent=INDENT + 2)
+    for (status, code), told in sharing.items():
+        for message, names in list(told.items())[:_MOST_MESSAGES]:
+            named = some(names, _MOST_NAMED)
+            print_block(console, Text.assemble(named, "  ", (code, STATUS_STYLES.get(status, ""))))
+            print_block(console, Text(message), indent=INDENT + 2)
+        if more := sum(map(len, list(told.values())[_MOST_MESSAGES:])):
+            rest = f"and {plural(more, 'more unit')} with {code}; `{PROGRAM} status --json` has each"
+            print_block(console, Text(rest, style="dim"))
 
 
 def print_tables(console: Console, units: list[Unit]) -> None:

@@ -136,7 +136,8 @@ def _planned(source: Source, dataset: str) -> Iterator[File]:
     for file in source.files:
         planned = File(_planned_key(source, dataset, file), file.size, route)
         if isinstance(source, Tables):
-            check = check_table(file, dataset, _READING_SECONDS)
+            with make_console().status("Reading tables"):
+                check = check_table(file, dataset, _READING_SECONDS)
             planned = replace(planned, problem=check.problem, rows=row_findings(check))
         yield planned
 

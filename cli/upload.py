@@ -125,7 +125,8 @@ def upload_path(
 def _check_tables(console: Console, sources: Iterable[Source], dataset: str) -> None:
     """Refuse tables of which nothing would be taken, and say what others would lose."""
     files = [file for source in sources if isinstance(source, Tables) for file in source.files]
-    checks = [check_table(file, dataset) for file in files]
+    with console.status("Reading tables"):
+        checks = [check_table(file, dataset) for file in files]
     require_taken_tables(checks, dataset)
     found = ((check.file.key, row_findings(check)) for check in checks)
     print_rows_of_tables(console, {name: rows for name, rows in found if rows and rows.lines})
@@ -192,7 +193,7 @@ def warn_of_left_files(console: Console, source: Source) -> None:
     if source.beside and isinstance(source, Studies):
         print_line(console, f"     not uploaded, no subject's: {_files(source.beside)}", style="dim")
     elif source.beside:
-        what = "no expression values" if isinstance(source, Reads) else "no table"
+        what = "of no case" if isinstance(source, Reads) else "no table"
         print_line(console, f"! not uploaded, {what}: {_files(source.beside)}", style="yellow")
     if isinstance(source, Studies) and source.stray:
         print_line(console, f"! not uploaded, in no study: {_files(source.stray)}", style="yellow")
@@ -246,9 +247,9 @@ def put_files(
                 progress.update(task, files=number, done=done)
         except OSError as error:
             pool.shutdown(cancel_futures=True)
-            raise CommandError(
-                "The upload stopped.", details=str(error), hint="Run the same command again: it does no harm."
-            ) from error
+            why = f"{error.filename or 'A file'} cannot be read: {error.strerror or error}."
+            hint = "Correct that, then run the same command again: what was sent is not sent twice."
+            raise CommandError(f"The upload stopped. {why}", hint=hint) from error
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise

@@ -103,16 +103,17 @@ def codes_said_by(text: str) -> dict[str, str]:
 
     Examples
     --------
-    >>> codes_said_by("Status (0=dead, 1=alive)"), codes_said_by("Sex (M=1, F=2)"), codes_said_by("ECOG 0-2")
+    >>> codes_said_by("Status (0=dead, 1=alive)"), codes_said_by("Sex: M (1), F (2)"), codes_said_by("ECOG 0-2")
     ({'0': 'dead', '1': 'alive'}, {'1': 'M', '2': 'F'}, {})
     """
-    found = dict(_CODE_LABEL.findall(text)) or {code: label for label, code in _LABEL_CODE.findall(text)}
+    found = dict(_CODE_LABEL.findall(text))
+    found = found or {code: label for written in _LABEL_CODE for label, code in written.findall(text)}
     return {code: label.strip() for code, label in found.items()} if len(found) > 1 else {}
 
 
 _LABEL = r"[^\W\d][^\d,;|()\[\]=:]*"
 _CODE_LABEL = re.compile(rf"(?<![\w.])(\d+) ?[=:] ?({_LABEL})")
-_LABEL_CODE = re.compile(rf"({_LABEL}) ?[=:] ?(\d+)(?![\w.])")
+_LABEL_CODE = (re.compile(rf"({_LABEL}) ?[=:] ?(\d+)(?![\w.])"), re.compile(r"([^\W\d][^\W\d]*) ?\((\d+)\)"))
 
 MAX_ROWS = 100_000
 """Rows that are looked at; a draft is a guess, and more rows make it no better."""

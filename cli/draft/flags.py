@@ -71,9 +71,9 @@ def _vital(values: Set[str], timepoint: str) -> _Sides | None:
     """Return the two sides of a vital status that tells causes of death or tumours of the living apart."""
     if timepoint != "outcome":
         return None
-    dead = {value for value in values if _begins_with(DEAD, value)}
-    living = {value for value in values if _begins_with(LIVING, value)}
-    lost = {value for value in values if _begins_with(LOST, value)}
+    dead = {value for value in values if begins_with(DEAD, value)}
+    living = {value for value in values if begins_with(LIVING, value)}
+    lost = {value for value in values if begins_with(LOST, value)}
     if not (dead and living) or dead | living | lost != {*values}:
         return None
     checks = [_ALL_CAUSES] if len(dead) > 1 else []
@@ -89,8 +89,9 @@ def _denied(values: Set[str]) -> _Sides | None:
     return None
 
 
-def _begins_with(words: Set[str], value: str) -> bool:
-    return any(value == word or value.startswith(f"{word} ") for word in words)
+def begins_with(words: Set[str], value: str) -> bool:
+    """Whether one of the words, whole, is what a value begins with."""
+    return any(value.startswith(word) and not value[len(word) :][:1].isalnum() for word in words)
 
 
 def _flag_of(found: _Sides, facts: Facts, names: Names, timepoint: str) -> Draft:
@@ -100,6 +101,7 @@ def _flag_of(found: _Sides, facts: Facts, names: Names, timepoint: str) -> Draft
         if not sides[side]:
             sides[side] = [_spelled_like(found.pair[side], sides[other][0])]
             checks.append(f"{sides[side][0]!r} never occurs; is that how it would be written?")
+            checks += ["does an empty cell mean it? Then write it"] if facts.filled < facts.rows else []
     if timepoint == "outcome":
         sides, asked = _event_first(sides, in_words(facts.source))
         checks += asked

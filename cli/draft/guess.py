@@ -119,7 +119,9 @@ def _doubt(draft: Draft, facts: Facts, *, is_first: bool) -> None:
 
 
 def _named_early(facts: Facts) -> bool:
-    return any(map(is_early, (facts.source, facts.label)))
+    # A T of 527 is no stage.
+    is_other = in_words(facts.source) in ("t", "n", "m") and max(facts.numbers, default=0) >= MAX_NUMBERED_LEVELS
+    return not is_other and any(map(is_early, (facts.source, facts.label)))
 
 
 _IS_FIRST = "is it a date from before the outcome? Its name does not say, and it is the event time of what is early"

@@ -6,9 +6,10 @@ from typing import Any
 
 from cli.draft.column import Draft
 from cli.draft.facts import uncoded
+from cli.draft.flags import begins_with
 from cli.draft.table_draft import TableDraft
 from cli.draft.units import measured_by
-from cli.draft.words import DEATH_PAIRS
+from cli.draft.words import DEAD, LIVING
 from multimodal.clinical.config import DAYS_PER_UNIT
 from multimodal.clinical.headers import in_words
 
@@ -32,7 +33,7 @@ _DIED = (
     r"zmar\w*|umrti|zemrel\w*|kuollut"
 )
 _DEATH = re.compile(
-    rf"\b({_DIED}|vital|vitalstatus|survival|status|fustat|exitus|obito|cens|cnsr|censor\w*|alive|living|survived|"
+    rf"\b({_DIED}|vital|vitalstatus|survival|status|fu ?stat|exitus|obito|cens|cnsr|censor\w*|alive|living|survived|"
     r"survivor|lebt|vivant|vivo)\b"
 )
 _SAYS_DIED = re.compile(rf"\b({_DIED})\b")
@@ -48,7 +49,7 @@ _IN_DAYS_ABOVE = 300
 
 def add_labels(table: TableDraft) -> None:
     """Add target and labels to a draft, as far as its columns have them."""
-    flags = [c for c in table.columns if c.kind == "flag" and c.timepoint == "outcome"]
+    flags = [c for c in table.columns if c.kind == "flag" and c.timepoint == "outcome" and not _leaves_blank(table, c)]
     died = min((c for c in flags if _is_death(c) and not endpoint_of(c.source)), key=_has_horizon, default=None)
     if died is None or _HORIZON.search(in_words(died.source)):
         ended = died or next((c for c in flags if endpoint_of(c.source)), None)
@@ -66,6 +67,13 @@ def add_labels(table: TableDraft) -> None:
     table.labels |= {"endpoints": endpoints} if endpoints else {}
 
 
+def _leaves_blank(table: TableDraft, column: Draft) -> bool:
+    """Whether a flag has one of its sides alone, and empty cells, which perhaps mean the other."""
+    facts = table.facts[column.source]
+    sides = [any(value in facts.values for value in column.settings[side]) for side in ("true", "false")]
+    return not all(sides) and facts.filled < facts.rows
+
+
 def take_the_last_of_labels(table: TableDraft) -> None:
     """Take of a case's several rows the last known outcome, not that of the row its features are of."""
     named = [*table.labels.values(), *(part for e in table.labels.get("endpoints", {}).values() for part in e.values())]
@@ -81,8 +89,9 @@ def endpoint_of(header: str) -> str:
 
 
 def _is_death(column: Draft) -> bool:
-    pair = tuple(uncoded(column.settings[side][0]).partition(" of ")[0] for side in ("true", "false"))
-    return pair in DEATH_PAIRS or bool(_DEATH.search(in_words(column.source)))
+    dead, living = (uncoded(column.settings[side][0]) for side in ("true", "false"))
+    says_so = begins_with(DEAD, dead) and begins_with(LIVING, living)
+    return says_so or bool(_DEATH.search(in_words(column.source)))
 
 
 def _has_horizon(column: Draft) -> bool:
@@ -153,23 +162,25 @@ def _ask_of_others(table: TableDraft, times: list[Draft]) -> None:
         times[0].checks.append(f"{', '.join(others)} could tell the time as well: which one counts, and do they agree?")
 
 
-_OVERALL = re.compile(r"\b(os|sg)\b|surviv|survtime|\btime\b|futime|death|u(?:e)?berleben|survie|superviv")
+_OVERALL = re.compile(r"\b(os|sg)\b|surviv|survtime|\btime\b|fu ?time|death|u(?:e)?berleben|survie|superviv")
 _TIME = re.compile(
-    r"\b(time|days?|months?|weeks?|years?|futime|fup|follow ?up|surv|survtime|survival|os|tag\w?|monate|jahre|suivi|"
-    r"dss|dfs|pfs|pfi|dfi|rfs|efs|d?mfs|zeit|dag(ar|e|er|en)|czas|aval|overlevelse|"
-    r"\w*u(?:e)?berleben(szeit)?|survie|supervivencia|sg|slp|ssp|deathtime)\b"
+    r"\b(time|tempo|tiempo|temps|zeit|czas|fu|fu ?time|fup|follow ?up|suivi|surv|survtime|survival|overlevelse|survie|"
+    r"\w*u(?:e)?berleben(szeit)?|supervivencia|aval|os|dss|dfs|pfs|pfi|dfi|rfs|efs|d?mfs|sg|slp|ssp|deathtime)\b"
 )
 
 
 def _is_time(column: Draft) -> bool:
-    return (
-        column.kind == "number"
-        and column.settings["unit"] in {*DAYS_PER_UNIT, "unknown"}
-        and bool(_TIME.search(in_words(column.source)))
-        and not _NO_TIME.search(in_words(column.source))
-    )
+    """Whether a column is a time to an end: in a unit of time, or called so."""
+    if column.kind != "number" or column.settings.get("age"):
+        return False
+    words, unit = in_words(column.source), column.settings["unit"]
+    is_time = unit in DAYS_PER_UNIT or (unit == "unknown" and bool(_TIME.search(words)))
+    is_stay = _STAY.search(words) and not (_OVERALL.search(words) or _END.search(words))
+    return is_time and not is_stay and not _NO_TIME.search(words)
 
 
+_STAY = re.compile(r"\b(p?los|stay|icu|itu|hosp\w*|vent\w*|drain\w*|treat\w*|therap\w*|chemo\w*|rt|adjuvant)\b")
+_END = re.compile(r"\b(last|follow|fu|contact|event|relapse|recurrence|progression)\b")
 _NO_TIME = re.compile(r"\bto (death|tod)\b(?!.* or )|\b(predict|prob|risk|score)")
 """A time that only the dead have, and what a model says."""
 

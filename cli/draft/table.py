@@ -97,9 +97,9 @@ def _beginning(fact: Facts) -> tuple[bool, int, bool]:
 def _add_event_times(table: TableDraft, day_zero: str | None) -> None:
     timed = {c.timepoint for c in table.columns if c.kind not in ("drop", "date")}
     table.event_times["baseline"] = {"column": day_zero} if day_zero else "upload"
-    if "surgery" not in timed:
-        return
     surgery = table.first(lambda c: c.kind == "date" and c.timepoint == "surgery")
+    if "surgery" not in timed and (day_zero or not surgery):
+        return
     days = table.first(lambda c: c.kind == "number" and bool(DAYS_TO_SURGERY.search(in_words(c.source))))
     if surgery:
         table.event_times["surgery"] = {"column": surgery.source}

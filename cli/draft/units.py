@@ -14,7 +14,7 @@ _UNIT_WORDS = frozenset({"unit", "units", "uom", "einheit", "unite", "unidad"})
 _TIMES = r"(?:[x×*] ?)?10(?:\^|\*\*?|e)?[\d⁰¹²³⁴-⁹]{1,2}"
 _SYMBOL = (
     r"(?:mm ?hg|cm ?h2o|bpm|beats|breaths|cells?|copies|mut(?:ations)?|mb|hpf|mcg|sec|min|"
-    r"hrs?|days?|years?|°[cf]|%|cc|hu|(?:[kmcdµμunpfg]|)(?:g|l|mol|eq|osm|pa|kat|cal|iu|ui|ie|u|gy|bq|sv|hz|m|s|j)|h|d)"
+    r"hrs?|hours?|minutes?|days?|years?|°[cf]|%|cc|hu|(?:[kmcdµμunpfg]|)(?:g|l|mol|eq|osm|pa|kat|cal|iu|ui|ie|u|gy|bq|sv|hz|m|s|j)|h|d)"
 )
 _EXPONENT = r"(?:\^?-?[1-3]|[²³]|⁻[¹²³])?"
 _FACTOR = r"(?:\d+(?:[.,]\d+)? ?)?"

@@ -1,5 +1,6 @@
 """Files of a folder, and which of its files are uploaded under which key."""
 
+import errno
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
@@ -87,10 +88,24 @@ def files_below(folder: Path, prefix: str = "") -> Iterator[SourceFile]:
         below = filter(_is_of_people, folders)
         folders[:] = sorted(name for name in below if os.path.realpath(Path(parent, name)) not in seen)
         for path in (Path(parent, name) for name in sorted(filter(_is_of_people, names))):
-            try:
-                yield SourceFile(path, prefix + path.relative_to(folder).as_posix(), path.stat().st_size)
-            except OSError as error:  # such as a link to nothing
-                _raise(error)
+            yield SourceFile(path, prefix + path.relative_to(folder).as_posix(), size_of(path))
+
+
+def size_of(path: Path) -> int:
+    """Return the size of a file that can be read.
+
+    Raises
+    ------
+    UsageError
+        When it cannot: half of a study would be sent before that is known.
+    """
+    try:
+        size = path.stat().st_size  # fails for such as a link to nothing
+        if not os.access(path, os.R_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+    except OSError as error:
+        _raise(error)
+    return size
 
 
 def _raise(error: OSError) -> NoReturn:
@@ -107,7 +122,9 @@ def require_files(path: Path) -> None:
     """
     if not path.exists():
         raise UsageError(f"There is no {path}.", hint="Give the folder or the file that is to be uploaded.")
-    if path.is_dir() and not any(files_below(path)):
+    if not path.is_dir():
+        size_of(path)
+    elif not any(files_below(path)):
         raise UsageError(f"{path} has no files.", hint="docs/uploads.md says how a folder is laid out.")
 
 

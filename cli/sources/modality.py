@@ -10,7 +10,7 @@ from cli.sources.expression_files import advice_for, is_expression, reject_file
 from cli.sources.files import MODALITIES, Modality, SourceFile, entries, files_below, is_table, is_zip, require_files
 from cli.sources.manifests import is_series_manifest
 from cli.sources.patients import header_of
-from cli.sources.reads import is_genomics
+from cli.sources.reads import SHEET_HINT, is_genomics, is_sheet_of_reads
 from cli.sources.tables import SPREADSHEET_SUFFIXES, TABLES_HINT
 from multimodal.genomics.matrix_names import rule_against_format
 from multimodal.genomics.reads import is_reads
@@ -83,9 +83,13 @@ def _modality_of_file(path: Path) -> Modality:
     if path.is_file() and is_series_manifest(path):
         hint = f"`multimodal fetch {typed(path)}` copies them."
         raise UsageError(f"{path.name} is a manifest of public series.", hint=hint)
+    if path.is_file() and is_sheet_of_reads(path.name):
+        hint = "Put it beside the reads (public runs have none), and give that folder. "
+        raise UsageError(f"{path.name} says whose reads are whose.", hint=hint + SHEET_HINT)
     if is_table(path) or path.suffix.lower() in (".txt", *SPREADSHEET_SUFFIXES):
         return "clinical"
-    if path.is_file() and not _IMAGES.search(path.name):
+    is_image = _IMAGES.search(path.name) and (_SURELY_IMAGES.search(path.name) or not advice_for(path.name))
+    if path.is_file() and not is_image:
         raise reject_file(path)
     return "imaging"
 

@@ -46,13 +46,25 @@ _EMAIL = re.compile(
 )
 
 _AT = re.compile(r"@|\bat\b", re.IGNORECASE)
-_WEB = re.compile(r"\bhttps?://", re.IGNORECASE)
-_SSN = re.compile(r"(?<![\d-])\d{3}([ .-])\d{2}\1\d{4}(?![\d-])|\bSSN\b\D{0,5}\d{3}", re.IGNORECASE)
+_WEB = re.compile(r"\bhttps?://|\bwww\.\w", re.IGNORECASE)
+
+# Beside the American number, those of other countries that are like nothing else: Brazil's CPF, Nordic numbers with the
+# day of birth, Italy's tax code, the British insurance number, Medicare's.
+_SSN = re.compile(
+    r"(?<![\d-])\d{3}([ .-])\d{2}\1\d{4}(?![\d-])|\bSSN\b\D{0,5}\d{3}"
+    r"|\b\d{3}\.\d{3}\.\d{3}-\d{2}\b"
+    r"|^(?:0[1-9]|[12]\d|3[01])(?:0[1-9]|1[0-2])\d\d[-+A]\d{3}[0-9A-FHJ-NPR-Y]$"
+    r"|^[A-Z]{6}\d\d[A-EHLMPRST]\d\d[A-Z]\d{3}[A-Z]$"
+    r"|^[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z] ?\d\d ?\d\d ?\d\d ?[A-D]$"
+    r"|^[1-9][A-HJ-NP-RT-Y][A-HJ-NP-RT-Y\d]\d-?[A-HJ-NP-RT-Y][A-HJ-NP-RT-Y\d]\d-?[A-HJ-NP-RT-Y]{2}\d\d$",
+    re.IGNORECASE,
+)
 
 _PHONE = re.compile(
     r"(?<![\d.-])(?:\+?\d{1,3}[ .-]?)?(?:\(\d{3}\) ?|\d{3}[ .-])\d{3}[ .-]\d{4}(?![\d.-])"
     r"|\+\d[\d ().-]{7,20}\d"
-    r"|\b(?:tel|phone|fax|mobile|cell|call|ph)\b\D{0,5}(?:\d[ /.-]?){5}",
+    r"|\b(?:tel|phone|fax|mobile|cell|call|ph)\b\D{0,5}(?:\d[ /.-]?){5}"
+    r"|^0\d(?:\.\d\d){4}$",
     re.IGNORECASE,
 )
 
@@ -62,8 +74,8 @@ _PHONE_DIGITS = range(9, 16)
 _MRN = re.compile(
     r"\bMRN\D{0,10}\d"
     r"|\bmed(?:ical|\.)? rec(?:ord|\.)?\b\D{0,15}\d"
-    r"|\b(?:patient|hospital|chart|acct|account|NHS|insurance)\.? ?(?:id|no|nr|number|#)?\b\W{0,4}\d(?: ?\d){4}"
-    r"|\bpat(?:ienten)?\.?-?nr\b\W{0,4}\d{4}"
+    r"|\b(?:patient|hospital|chart|acct|account|NHS|insurance)\.? ?(?:id|no|nr|number|#)?\b\W{0,4}[A-Z]?\d(?: ?\d){4}"
+    r"|\b(?:pat|patienten|fall|akten|aufnahme|versicherten|dossier)[ .-]{0,2}(?:nr|nummer|no)\b\W{0,4}[A-Z]?\d{4}"
     r"|^\d{7,12}$",
     re.IGNORECASE,
 )
@@ -71,7 +83,7 @@ _MRN = re.compile(
 _ADDRESS = re.compile(
     r"\b\d{1,5}[A-Za-z]? (?:[\w'.]{1,30} ){1,3}"
     r"(?:Street|St|Avenue|Ave|Road|Rd|Boulevard|Blvd|Lane|Ln|Drive|Court|Ct|Way|Place)\b"
-    r"|(?<=\w\w)(?:straße|strasse|str\.|gasse|weg|allee) \d"
+    r"|(?<=\w\w)(?:straße|strasse|str\.|gasse|weg|allee|straat|laan|plein|gatan|vägen|gade) \d"
     r"|\bP\.? ?O\.? ?Box \d"
     r"|\b\d{1,4},? rue \w"
     r"|\b(?:Calle|Via|Rua|Avenida|Rue) [^\W\d_][\w ']{1,30} \d"
@@ -80,11 +92,15 @@ _ADDRESS = re.compile(
     r"|^\d{5}-\d{4}$"
 )
 
-_BIRTH_DATE = re.compile(r"\b(?:DOB|D\.O\.B\.|born|birth ?date|date of birth)\b\D{0,6}\d", re.IGNORECASE)
+_BIRTH_DATE = re.compile(
+    r"\b(?:DOB|D\.O\.B\.|born|birth ?date|date of birth|geboren|née? le|nacid[oa]|nat[oa] il|født|född)\b\D{0,6}\d"
+    r"|\bgeb\. ?\d",
+    re.IGNORECASE,
+)
 
 _AGED = re.compile(
     r"\b(?:age|aged|over)\b\W{0,3}(?:9\d|1[0-2]\d)\b(?![.,/-]?\d|%)"
-    r"|(?<![\d.,/-])(?:9\d|1[0-2]\d)(?:[ -]?years?[ -]old\b| ?y/?o\b)",
+    r"|(?<![\d.,/-])(?:9\d|1[0-2]\d)(?:[ -]?(?:years?[ -]old|jährig\w{0,2}|jahre alt)\b| ?y/?o\b| (?:ans|años|anni)\b)",
     re.IGNORECASE,
 )
 

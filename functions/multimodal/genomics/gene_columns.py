@@ -134,7 +134,7 @@ def split_columns(
     keys = [_WORDS.sub("", name.lower()) for name in names]
     # What follows the first column and holds text describes the gene, whatever it is called.
     lead = min(1 + about_genes, len(names))
-    while lead < len(names) and (_is_about_genes(keys[lead]) or _is_text(head, lead, matrix)):
+    while lead < len(names) and (_is_about_genes(keys[lead]) or is_text(head, lead, matrix)):
         lead += 1
     about = [at for at, key in enumerate(keys) if at < lead or _is_about_genes(key)]
     statistics = _statistics(names, keys)
@@ -256,7 +256,7 @@ def _say_what_they_hold(cases: Sequence[str]) -> bool:
 def is_heading(name: str) -> bool:
     """Whether a first column may be called so: by nothing, or by what it says of genes."""
     key = _WORDS.sub("", name.lower())
-    return not key or key in _ABOUT_GENES or key in _FIRST_COLUMNS
+    return not key or _is_about_genes(key) or key in _FIRST_COLUMNS
 
 
 _SAYS = re.compile(r"[^\W\d_]|\d[-/.]\d+[-/.]\d")
@@ -270,7 +270,7 @@ def is_described(cells: Iterable[str], matrix: MatrixConfig) -> bool:
     )
 
 
-def _is_text(head: Sequence[Sequence[str]], at: int, matrix: MatrixConfig) -> bool:
+def is_text(head: Sequence[Sequence[str]], at: int, matrix: MatrixConfig) -> bool:
     """Whether a column has text in most of its rows."""
     cells = [row[at].strip() for row in head if at < len(row)]
     return sum(not is_value(cell, matrix) and cell.lower() not in _UNKNOWN for cell in cells) * 2 > len(cells)

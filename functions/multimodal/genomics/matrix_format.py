@@ -84,7 +84,7 @@ def read_header(cells: Sequence[str], config: GenomicsConfig, text: Collection[i
     date_at = _position(names, config.date_column.column, "event_time") if config.date_column else None
     panel = {matrix.key_of(gene) for gene in config.genes}
     out = {at for at, n in enumerate(names) if (at in text or is_no_gene(n)) and matrix.key_of(n) not in panel}
-    out |= {at for at, name in enumerate(names) if name in matrix.ignore}
+    out |= {at for at, name in enumerate(names) if name in matrix.ignore or (at == 0 < id_at and is_no_name(name))}
     is_gene = tuple(at not in {id_at, date_at} | out for at in range(len(names)))
     genes = tuple(name for name, gene in zip(names, is_gene, strict=True) if gene)
     columns: dict[str, list[int]] = {}
@@ -109,13 +109,15 @@ def read_header(cells: Sequence[str], config: GenomicsConfig, text: Collection[i
         is_gene=is_gene,
         columns_of=columns_of,
         repeated=sum(len(found) > 1 for found in columns.values()),
-        renamed=tuple(name for name in genes if was_renamed(name, columns_of)),
+        renamed=tuple(n for n in genes if matrix.key_of(n) not in panel and was_renamed(n, columns_of)),
         dates=tuple(name for name in genes if SPREADSHEET_DATE.match(name)),
         left_out=tuple(names[at] for at in sorted(out - {id_at, date_at})),
     )
 
 
-_OF_NO_NAME = re.compile(r"^(?:unnamed: ?0|index)?$", re.IGNORECASE)
+def is_no_name(name: str) -> bool:
+    """Whether a column of row numbers may be called so, by programs that write them."""
+    return bool(re.fullmatch(r"(?:unnamed: ?0|index|x|\.\.\.1|row|no)?", name, re.IGNORECASE))
 
 
 def _check_first_column(names: Sequence[str], matrix: MatrixConfig) -> None:
@@ -123,7 +125,7 @@ def _check_first_column(names: Sequence[str], matrix: MatrixConfig) -> None:
     cases = [name for name in names[1:] if names_case(name) and name not in matrix.ignore]
     if matrix.id_column is not None or not cases:
         return
-    if _OF_NO_NAME.match(names[0]):
+    if is_no_name(names[0]):
         raise invalid_matrix(
             f"its first column has no name, and {cases[0]!r} seems to name the case; write it without the numbers of "
             "rows (pandas: index=False), the case first"

@@ -1,14 +1,15 @@
 """Which way round a matrix lies, or which program's quantification a file is: by its content."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from itertools import chain
 
 from multimodal.genomics.config import ENSEMBL_GENE, GenomicsConfig, MatrixConfig
-from multimodal.genomics.gene_columns import GeneColumns, is_described, is_heading, is_value, split_columns
+from multimodal.genomics.gene_columns import GeneColumns, is_described, is_heading, is_text, is_value, split_columns
 from multimodal.genomics.gene_rows import GeneRows
 from multimodal.genomics.keys import is_case_name
 from multimodal.genomics.matrix_cases import CaseRows, MatrixCases, Row
-from multimodal.genomics.matrix_format import MAX_COLUMNS, invalid_matrix
+from multimodal.genomics.matrix_format import MAX_COLUMNS, invalid_matrix, is_no_name
 from multimodal.genomics.matrix_names import case_of_quantification, is_quantification, said_by, says_logarithms
 from multimodal.genomics.quantification import Genes, Quantification, find_headerless, find_quantification
 
@@ -58,11 +59,12 @@ def matrix_cases(
         return _quantified(found, rows, config, path, genes() if found.needs_genes else {})
     _check_name(path, matrix)
     if _has_genes(names, config):
-        columns_of_head = zip(*(cells for _, cells in head if len(cells) == len(names)), strict=True)
-        text = {at for at, cells in enumerate(columns_of_head) if is_described(cells, matrix)}
+        in_head = [*zip(*(cells for _, cells in head if len(cells) == len(names)), strict=True)]
+        text = {at for at, cells in enumerate(in_head) if at and is_described(cells, matrix)}
+        if matrix.id_column is None:
+            _check_row_numbers(names, in_head, text)
         return CaseRows(names, rows, config, text)
-    if {len(cells) for _, cells in head if any(map(str.strip, cells))} == {len(names) + 1}:
-        names = ["", *names]  # as R writes it
+    names = _named_first(names, head, matrix)
     _check_header(names, config)
     columns = split_columns(names, [cells for _, cells in head], matrix, about_genes)
     return GeneRows(columns, len(names), rows, config)
@@ -88,21 +90,48 @@ def _head(rows: Iterator[Row]) -> list[Row]:
 
 
 def _tidy(names: list[str], head: Sequence[Row], rows: Iterator[Row]) -> tuple[list[str], Sequence[Row], Iterator[Row]]:
-    """Undo what writers do at the ends of lines: a delimiter too many, or (R) a header without its first name."""
-    lengths = {len(cells) for _, cells in head if any(map(str.strip, cells))}
-    ends_empty = bool(head) and all(not cells[-1].strip() for _, cells in head if cells)
-    if len(names) > 2 and not names[-1] and ends_empty and lengths == {len(names)}:
-        width = len(names) - 1
-        return names[:-1], [_cut(row, width) for row in head], (_cut(row, width) for row in rows)
-    if lengths == {len(names) + 1} and ends_empty:
-        return names, [_cut(row, len(names)) for row in head], (_cut(row, len(names)) for row in rows)
-    return names, head, rows
+    """Drop empty columns at the end, which spreadsheets and a delimiter behind each line's last cell make."""
+    width = max(map(_filled, (names, *(cells for _, cells in head))))
+    return names[:width], [_cut(row, width) for row in head], (_cut(row, width) for row in rows)
+
+
+def _filled(cells: Sequence[str]) -> int:
+    """Return the number of cells up to the last one that is not empty."""
+    return next((at for at in range(len(cells), 0, -1) if cells[at - 1].strip()), 0)
 
 
 def _cut(row: Row, width: int) -> Row:
-    """Drop the empty cell behind a row's last delimiter."""
     number, cells = row
-    return (number, cells[:width]) if len(cells) == width + 1 and not cells[-1].strip() else row
+    return (number, cells[:width]) if len(cells) > width and not any(map(str.strip, cells[width:])) else row
+
+
+def _named_first(names: list[str], head: Sequence[Row], matrix: MatrixConfig) -> list[str]:
+    """Return the header with a name for the first column where it lacks one, as R writes it.
+
+    Where it lacks the last name instead, all values would be of the case before.
+    """
+    rows = [cells for _, cells in head if any(map(str.strip, cells))]
+    if {len(cells) for cells in rows} != {len(names) + 1}:
+        return names
+    if is_heading(names[0]) and not is_text(rows, 1, matrix):
+        raise invalid_matrix(
+            f"its rows have {len(names) + 1} cells and the header {len(names)}, so its last column has no name; name "
+            "or remove it (R: write.table(col.names = NA) names the first one)"
+        )
+    return ["", *names]
+
+
+def _check_row_numbers(names: Sequence[str], columns: Sequence[Sequence[str]], text: Collection[int]) -> None:
+    """Reject numbers of rows beside a column of words that may be the cases' names."""
+    first = [cell.strip() for cell in columns[0]] if columns else []
+    is_counted = all(cell.isdecimal() for cell in first) and len({int(c) - at for at, c in enumerate(first)}) == 1
+    for at in sorted(text) if is_counted else ():
+        words = {cell.strip() for cell in columns[at]} - {""}
+        if len(words) == len(first) and (is_no_name(names[0]) or all(re.search(r"\d", word) for word in words)):
+            raise invalid_matrix(
+                f"its first column counts rows, and {names[at]!r} may name the case; name the one that does under "
+                "genomics.matrix.id_column, and deploy"
+            )
 
 
 def _has_genes(names: Sequence[str], config: GenomicsConfig) -> bool:

@@ -32,25 +32,29 @@ Jo\u200bhn Smith
         Kind.PHONE: """
 (555) 123-4567 | 1-555-123-4567 | 020 7946 0958 | +49 30 901820 | 0171 1234567 | 01 42 68 53 00 | 03-1234-5678
 98765-43210 | ph-12345 | (11) 91234-5678 | Tel.: 089/123456 | phone: 555-1234 | 0049 30 901820 | ５５５-１２３-４５６７
+06.12.34.56.78
 """,
         Kind.MRN: """
 13800138000 | MRN1234567 | MRN12 | nhs-12345 | Med Rec No 123456 | Patient ID: 4451234 | NHS 9434765919 | 00123456
+Hospital No. A12345 | Fallnummer 1234567 | Pat.-Nr. 123456 | Akten-Nr.: 12345
 """,
         Kind.EMAIL: """
 JANE_DOE@EXAMPLE.CO.UK | jane.doe (at) example.org | jane doe at example dot org | j@localhost
 """,
         Kind.SSN: """
-123-45-6789 | 123 45 6789 | ssn-123 | SSN 123456789
+123-45-6789 | 123 45 6789 | ssn-123 | SSN 123456789 | 123.456.789-09 | 010190-123A | 010190-1234 | RSSMRA85T10A562S
+AB123456C | AB 12 34 56 C | 1EG4-TE5-MK73
 """,
         Kind.ADDRESS: """
 123 Main Street | 12 Elm Ave, Springfield | Hauptstraße 5 | Hauptstr. 12, 10115 Berlin | 5 rue de la Paix
 PO Box 1234 | Via Roma 1 | SW1A 2AA | Palo Alto, CA 94305 | https://hospital.example/patients/123
+www.example.org/jane | Dorpsstraat 12
 """,
         Kind.BIRTH_DATE: """
-DOB 01/02/1950 | dob-12 | date of birth: 1950-01-02
+DOB 01/02/1950 | dob-12 | date of birth: 1950-01-02 | geb. 12.03.1950 | né le 12/03/1950 | nacido el 12/03/1950
 """,
         Kind.AGE_ABOVE_89: """
-aged 92 | Age: 95 | age-95 | 92-year-old | 93 y/o
+aged 92 | Age: 95 | age-95 | 92-year-old | 93 y/o | 92-jähriger Mann | 92 ans
 """,
     }.items()
     for cell in _cells(lines)
@@ -89,7 +93,8 @@ Type 2 Diabetes | Hypertension | Coronary Artery Disease | Atrial Fibrillation |
 AJCC 7th Edition | AJCC 8 | RECIST 1.1 | Cycle 3 Day 1 | Week 12 | Month 6 | 120/80 | 36.6 | 98 | 1,234 | 3.4e5
 Solid | Part-solid | Ground glass | Peripheral, spiculated | Central | Tis | Nx | M1a | VA | Male | Female | Cox Maze
 Mary Bird Perkins Cancer Center | Dana Farber | May | Rose Bengal | Jewish | Roman Catholic | Penicillin allergy
-Grover Disease
+Grover Disease | AB12-0034 | 10234-001A | SAMN01234567 | E-MTAB-1234 | 1.3.12.2 | 60 Gy in 2 plein | LC123456 | T10A562
+Angaben 5 | Weg 5
 """)
 
 

@@ -423,6 +423,14 @@ def test_repeats_of_a_gene_of_the_panel_under_a_number_are_told(gene: str, told:
     assert (f'"{gene}"' in world.report_on(item, "report.json")) is told
 
 
+@pytest.mark.parametrize("rows_are", ["genes", "cases"])
+def test_versions_of_ids_are_no_repeats(rows_are: str) -> None:
+    table: list[list[object]] = [["x", "ENSG00000026025.6", "ENSG00000026508.9"], ["A", 3, 1]]
+    world = ShapeWorld(**IDS)
+    item = world.take_file("m.tsv", lying(rows_are, table))
+    assert '"renamed_repeats": []' in world.report_on(item, "report.json")
+
+
 @pytest.mark.parametrize(
     ("path", "kind"),
     [
@@ -518,3 +526,54 @@ def test_cases_that_all_add_up_to_another_number_were_scaled_otherwise(unit: str
     assert item.reason_code == (None if unit == "FPKM" else "SCALE_SUSPECTED")
     assert unit == "FPKM" or f"add up to {total:,}, which {unit} do not" in world.message(item)
     assert ShapeWorld(unit=unit).take_file("m.tsv", text(scaled=False)).status is Status.COMPLETED
+
+
+@pytest.mark.parametrize("first", ["gene", "Hugo_Symbol", "ensembl_gene_id"])
+@pytest.mark.parametrize("end", ["\t", ""], ids=["empty name", "no name"])
+def test_a_last_column_without_a_name_moves_no_value_to_the_case_before(first: str, end: str) -> None:
+    """Such as sums that somebody added; R leaves out the first name instead."""
+    text = f"{first}\tR01-001\tR01-002{end}\n" + line("VIM", 3, 7, 10) + line("CD44", 0, 1.5, 1.5)
+    world = ShapeWorld()
+    assert "its last column has no name" in world.message(world.take_file("m.tsv", text))
+    assert world.features.records == []
+
+
+@pytest.mark.parametrize("names", ["R01-001\tR01-002", "symbol\tR01-001\tR01-002"])
+def test_a_first_column_without_a_name_is_that_of_genes(names: str) -> None:
+    rows = [("VIM", 3, 7), ("CD44", 0, 1.5)]
+    lead = [("E1",), ("E2",)] if names.startswith("symbol") else [(), ()]
+    text = f"{names}\n" + "".join(line(*above, *row) for above, row in zip(lead, rows, strict=True))
+    world = ShapeWorld()
+    world.take_file("m.tsv", text)
+    assert world.linear("log2tpm_VIM", "log2tpm_CD44") == {"R01-001": [3.0, 0.0], "R01-002": [7.0, 1.5]}
+
+
+@pytest.mark.parametrize("rows_are", ["genes", "cases"])
+@pytest.mark.parametrize(("header", "row"), [(",,", ",,"), ("", ",,"), (",,", "")])
+def test_empty_columns_at_the_end_are_none(header: str, row: str, rows_are: str) -> None:
+    table: list[list[object]] = [["x", "VIM", "CD44"], ["R01-001", 3, 0], ["R01-002", 7, 1.5]]
+    first, *rest = lying(rows_are, table).replace("\t", ",").splitlines()
+    world = ShapeWorld()
+    item = world.take_file("m.csv", "".join(f"{text}\n" for text in (first + header, *(each + row for each in rest))))
+    assert item.status is Status.COMPLETED, world.message(item)
+    assert world.linear("log2tpm_VIM", "log2tpm_CD44") == {"R01-001": [3.0, 0.0], "R01-002": [7.0, 1.5]}
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "words"),
+    [("", "who", ("Anna", "Bert")), ("X", "name", ("a", "b")), ("nr", "code", ("P1", "P2"))],
+)
+def test_numbers_of_rows_beside_names_in_words_are_no_cases(first: str, second: str, words: tuple[str, str]) -> None:
+    text = line(first, second, "VIM") + line(1, words[0], 3) + line(2, words[1], 7)
+    world = ShapeWorld()
+    assert f"{second!r} may name the case" in world.message(world.take_file("m.tsv", text))
+    world = ShapeWorld(id_column=second)
+    world.take_file("m.tsv", text)
+    assert sorted(world.records()) == sorted(words)
+
+
+@pytest.mark.parametrize("words", [("F", "M"), ("IA", "IA")])
+def test_numbered_cases_beside_words_stay_cases(words: tuple[str, str]) -> None:
+    world = ShapeWorld()
+    world.take_file("m.tsv", line("case", "which", "VIM") + line(1, words[0], 3) + line(2, words[1], 7))
+    assert world.linear("log2tpm_VIM") == {"1": [3.0], "2": [7.0]}

@@ -71,6 +71,24 @@ TABLES: dict[str, dict[str, Sequence[Any]]] = {
     "Danish": {"død": either("ja", "nej"), "overlevelse_dage": DAYS},
     "Polish": {"zgon": either("tak", "nie"), "os_days": DAYS},
     "weeks": {"death_event": either(1, 0), "time_weeks": [f"{days / 7:.3f}" for days in DAYS]},
+    "the causes": {
+        "Outcome": [
+            ("Died of disease", "Died of age")[n % 2] if died else "Alive, no disease" for n, died in enumerate(DIED)
+        ],
+        "FU yrs": [f"{days / 365.25:.4f}" for days in DAYS],
+    },
+    "lost": {"Vital": ["D" if died else "AL"[n % 2] for n, died in enumerate(DIED)], "OS days": DAYS},
+    "from surgery": {
+        "Date of surgery": FIRST,
+        "Status": either("Dead", "Alive"),
+        "DOD": of_the_dead(LAST),
+        "Last FU": LAST,
+    },
+    "codes in the header": {"Status: Alive (0)/Dead (1)": either(1, 0), "OS days": DAYS},
+    "Portuguese": {"Óbito": either("Sim", "Não"), "Tempo (dias)": DAYS},
+    "Italian": {"Stato in vita": either("deceduto", "vivente"), "giorni": DAYS},
+    "codes and censoring": {"Death (1) or censoring (0)": either(1, 0), "OS days": DAYS},
+    "R": {"futime": DAYS, "fustat": either(1, 0)},
     "CDISC": {"PARAMCD": ["OS"] * N, "AVAL": DAYS, "CNSR": either(0, 1)},
 }
 
@@ -137,3 +155,26 @@ def test_a_plus_behind_times_may_mean_censored() -> None:
         {"OS_months": [f"{days / 30:.1f}{'' if died else '+'}" for days, died in zip(DAYS, DIED, strict=True)]}
     )
     assert "does + mean that the case was censored?" in text
+
+
+def test_an_empty_cell_that_may_mean_alive_makes_no_label_of_the_dead_alone() -> None:
+    clinical, text = draft({"dead": either("Yes", ""), "os_days": DAYS})
+    assert "labels" not in clinical
+    assert "does an empty cell mean it?" in text
+
+
+@pytest.mark.parametrize(("cells", "kept"), [(DAYS, False), ([n % 4 for n in range(N)], True)])
+def test_a_t_of_hundreds_is_no_stage(cells: list[int], kept: bool) -> None:
+    clinical, _ = draft({"t": cells, "Age": [40 + n for n in range(N)]})
+    assert column(clinical, "t").get("feature", True) is kept
+
+
+def test_hours_are_no_days() -> None:
+    clinical, _ = draft({"dead": either(1, 0), "Survival (hours)": [24 * days for days in DAYS]})
+    assert (column(clinical, "Survival (hours)")["unit"], clinical["labels"]) == ("hours", {"died": "dead"})
+
+
+@pytest.mark.parametrize("header", ["LOS (days)", "ICU days", "chemo_weeks", "Age at death"])
+def test_a_stay_or_a_treatment_is_no_time_to_death(header: str) -> None:
+    clinical, _ = draft({"dead": either(1, 0), header: [3 + n for n in range(N)]})
+    assert clinical["labels"] == {"died": "dead"}

@@ -13,7 +13,16 @@ from botocore.stub import Stubber
 
 from cli.deployment import Deployment
 from cli.errors import CommandError, UsageError
-from cli.ledger import Unit, count_statuses, describe_units, plain, print_findings, print_units, read_units
+from cli.ledger import (
+    Unit,
+    count_statuses,
+    describe_units,
+    plain,
+    print_findings,
+    print_reasons,
+    print_units,
+    read_units,
+)
 from cli.retry import request_reruns, select_units
 from tests.screen import Screen
 
@@ -210,6 +219,19 @@ def test_a_table_is_told_in_rows_and_records() -> None:
     assert "clinical table" in told
     assert "10 rows: 1 record written, 19 records unchanged, 2 rows rejected, 1 label held back" in told
     assert "rejected.csv, which `multimodal results DIR` saves" in told
+
+
+def test_the_reasons_of_many_units_stay_short() -> None:
+    same = [make_unit(f"S-{n}", "FAILED", reason_code="JOB_FAILED", reason_message="out of disk") for n in range(300)]
+    own = [
+        make_unit(f"O-{n}", "QUARANTINED", reason_code="READS_TRUNCATED", reason_message=f"after {n} reads")
+        for n in range(300)
+    ]
+    screen = Screen()
+    print_reasons(screen, [*same, *own])
+    assert "S-19 ct and 280 more JOB_FAILED" in " ".join(screen.text.split())
+    assert "and 290 more units with READS_TRUNCATED" in screen.text
+    assert len(screen.text.splitlines()) < 50
 
 
 def test_references_are_of_no_dataset_and_a_study_is_called_alike_everywhere() -> None:

@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 
 import cli.main
 from cli.deployment import Deployment
-from cli.errors import UsageError, aws_error
+from cli.errors import CommandError, UsageError, aws_error
 from cli.upload import upload_path
 from tests.files import put
 from tests.screen import Screen
@@ -264,3 +264,27 @@ def test_one_file_is_enough(name: str, unit_id: str, units: str, tmp_path: Path,
     deployment = make_deployment(lambda *_, **__: None)
     [(_, uploaded)] = upload_path(console, deployment, put(tmp_path, name) / name, "d")
     assert (uploaded.unit_ids, uploaded.units) == ((unit_id,), units)
+
+
+@pytest.mark.parametrize("name", ["imaging/R01-001/ct/1.dcm", "genomics/R01-001/a_1.fastq.gz", "clinical/a.csv"])
+def test_a_file_that_cannot_be_read_is_told_before_anything_is_sent(
+    name: str, tmp_path: Path, console: Screen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise a part of its study would be there, and the hint would be to try it again."""
+    put(tmp_path, "imaging/R01-001/ct/0.dcm", name)
+    monkeypatch.setattr("os.access", lambda path, _mode: Path(path) != tmp_path / name)
+    sent = list[str]()
+    deployment = make_deployment(lambda _path, _bucket, key, **_: sent.append(key))
+    for path in (tmp_path, tmp_path / name):
+        with pytest.raises(UsageError, match=f"{name} cannot be read: Permission denied"):
+            list(upload_path(console, deployment, path, "d"))
+    assert sent == []
+
+
+def test_a_file_that_vanishes_during_the_upload_is_named(folder: Path, console: Screen) -> None:
+    def vanish(path: str, *_: object, **__: object) -> None:
+        raise FileNotFoundError(2, "No such file or directory", path)
+
+    with pytest.raises(CommandError, match=r"The upload stopped\. .*/ct/.* cannot be read: No such file") as stopped:
+        list(upload_path(console, make_deployment(vanish), folder, "d"))
+    assert "run the same command again" in stopped.value.hint

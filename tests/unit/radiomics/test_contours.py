@@ -273,8 +273,8 @@ def test_a_region_in_two_items_is_one(tmp_path: Path) -> None:
 
 def test_an_roi_that_is_listed_and_not_drawn_is_empty(tmp_path: Path) -> None:
     rt = _study(tmp_path / "in", [(k, _box(10.4, 20.4, 10.4, 20.4)) for k in (4, 5)])
-    rt.StructureSetROISequence.append(item(ROINumber=2, ROIName="PTV"))
-    assert _run(tmp_path, rt, RoiRule(label="PTV")).status == "EMPTY_MASK"
+    rt.StructureSetROISequence.append(item(ROINumber=2, ROIName=" PTV"))
+    assert _run(tmp_path, rt, RoiRule(label="^PTV$")).status == "EMPTY_MASK"
 
 
 def test_two_rois_of_one_number_are_refused(tmp_path: Path) -> None:

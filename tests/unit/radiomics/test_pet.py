@@ -1,12 +1,14 @@
 """PET beside CT: SUV by the standard's rules or the attribute in the way; regions on its grid; their own document."""
 
 import json
+import struct
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pydicom
 import pytest
 from PIL import Image
 from pydicom.dataset import Dataset
@@ -292,6 +294,27 @@ def test_what_the_pet_lacks_is_told_when_the_region_was_drawn_on_it(tmp_path: Pa
     save_pet(tmp_path / "in" / "pet", Pet(change=image(PatientWeight="0")))
     save(segmentation_on_pet(), tmp_path / "in" / "seg_pet")
     assert run(tmp_path).rejection["details"] == {"attribute": "PatientWeight"}
+
+
+@pytest.mark.parametrize("keyword", ["Units", "CorrectedImage"])
+def test_damage_of_a_pet_leaves_the_ct_beside_it_alone(tmp_path: Path, keyword: str) -> None:
+    save_pet(save_study(tmp_path / "in", CT) / "pet")
+    file = tmp_path / "in" / "pet" / "pt003"
+    tag, vr = pydicom.dcmread(file)[keyword].tag, pydicom.dcmread(file)[keyword].VR.encode()
+    head = struct.pack("<HH", tag.group, tag.element)
+    file.write_bytes(file.read_bytes().replace(head + vr, head + b"\x55\xb8"))
+    result = run(tmp_path)
+    assert result.features["pet_rejection"]["reason_code"] in {"SUV_NOT_POSSIBLE", "UNREADABLE_DICOM"}
+
+
+def test_what_an_image_is_may_stand_in_its_file_meta_information_alone(tmp_path: Path) -> None:
+    def silent(dataset: Dataset, k: int) -> None:
+        if k == 3:
+            del dataset.SOPClassUID
+
+    save_pet(tmp_path / "in", Pet(change=silent))
+    save(segmentation_on_pet(), tmp_path / "in" / "seg")
+    assert run(tmp_path).qc["ct_slices"] == GRID.slices
 
 
 def test_a_pet_study_needs_no_ct(tmp_path: Path) -> None:

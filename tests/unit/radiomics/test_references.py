@@ -286,6 +286,17 @@ def test_a_list_of_the_whole_series_does_not_mix_its_phases(tmp_path: Path, refe
     result.assert_right_in_patient_space()
 
 
+@pytest.mark.parametrize("keyword", ["TemporalPositionIdentifier", "NominalPercentageOfCardiacPhase"])
+def test_time_points_and_phases_tell_the_images_of_a_series_apart(tmp_path: Path, keyword: str) -> None:
+    for number, image in enumerate(_phases(SCAN, SCAN)):
+        setattr(image, keyword, image.AcquisitionNumber * 30)
+        del image.AcquisitionNumber
+        save(image, tmp_path / "in" / str(number))
+    result = _run(tmp_path, _frames_on_phase_one(segmentation(SCAN, SegOptions(references="instances"))))
+    result.assert_right_in_patient_space()
+    assert (result.status, result.qc["ct_slices"]) == ("accept", SCAN.slices)
+
+
 @pytest.mark.parametrize("shifts", [(1 / 2,), (1 / 3, 2 / 3)], ids=["two", "three"])
 def test_one_frame_tells_which_of_interleaved_phases_it_is_on(tmp_path: Path, shifts: tuple[float, ...]) -> None:
     """Together the slices are even: nothing but the acquisition of the image named tells them apart."""
@@ -419,13 +430,14 @@ def test_a_converted_ct_is_known_by_its_original_images(tmp_path: Path) -> None:
     result.assert_right_in_patient_space()
 
 
-def test_a_frame_of_reference_for_each_image_tells_nothing_apart(tmp_path: Path) -> None:
-    for k in range(SCAN.slices):
-        image = ct_slice(SCAN, k)
+@pytest.mark.parametrize("copies", [1, 2])
+def test_a_frame_of_reference_for_each_image_tells_nothing_apart(tmp_path: Path, copies: int) -> None:
+    for n in range(copies * SCAN.slices):
+        image = ct_slice(SCAN, k := n % SCAN.slices)
         image.FrameOfReferenceUID = uid("frame", k)
-        save(image, tmp_path / "in" / str(k))
+        save(image, tmp_path / "in" / str(n))
     result = _run(tmp_path, segmentation(SCAN))
-    assert result.qc["warnings"] == ["FRAME_OF_REFERENCE_DIFFERS"]
+    assert result.qc["warnings"][0] == "FRAME_OF_REFERENCE_DIFFERS"
     result.assert_right_in_patient_space()
 
 
@@ -534,6 +546,22 @@ def test_what_tells_the_images_of_a_series_apart_is_said(tmp_path: Path) -> None
     _changed(tmp_path / "in", lambda image, k: _turned_a_little(image, k) if k < 11 else None)
     rejected = _run(tmp_path, segmentation(SCAN)).rejection
     assert rejected["details"] == {"slices": 5, "between": 4, "differ_in": ["ImageOrientationPatient"]}
+
+
+@pytest.mark.parametrize("images", [3, 8, 20])
+def test_tracking_of_a_bolus_that_is_listed_with_the_series_is_no_slice(tmp_path: Path, images: int) -> None:
+    save_ct(tmp_path / "in", SCAN)
+    seg = segmentation(SCAN)
+    track = replace(SCAN, slices=1, spacing=(0.5, 0.5), centre=(0.0, 0.0, 3.3))
+    for number in range(images):
+        image = ct_slice(track, 0)
+        image.SOPInstanceUID = image.file_meta.MediaStorageSOPInstanceUID = UID(uid("bolus", number))
+        image.ConvolutionKernel = "B10f"
+        save(image, tmp_path / "in" / f"bolus-{number}")
+        seg.ReferencedSeriesSequence[0].ReferencedInstanceSequence.append(ct_reference(uid("bolus", number)))
+    result = _run(tmp_path, seg)
+    result.assert_right_in_patient_space()
+    assert result.qc["ct_slices"] == SCAN.slices
 
 
 def test_a_list_of_every_other_image_is_not_believed_against_the_frames(tmp_path: Path) -> None:

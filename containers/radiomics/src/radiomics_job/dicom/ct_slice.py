@@ -33,6 +33,9 @@ _ACQUISITION = (
 )
 """What tells the acquisitions, time points and phases of one multi-frame CT apart (PS3.3 C.7.6.16.2)."""
 
+_ACQUIRED = ("AcquisitionNumber", "TemporalPositionIdentifier", "NominalPercentageOfCardiacPhase")
+"""The same of single-frame images."""
+
 
 @dataclass(frozen=True, eq=False)
 class CtSlice:
@@ -89,8 +92,8 @@ class CtSlice:
 
     @property
     def acquisition(self) -> str:
-        """AcquisitionNumber; of a frame, what its functional groups say of its acquisition. Empty when absent."""
-        return self.frame_acquisition or as_written(self.dataset, "AcquisitionNumber")
+        """AcquisitionNumber, time point and phase; of a frame, as its functional groups say. Empty when absent."""
+        return self.frame_acquisition or "/".join(filter(None, (as_written(self.dataset, key) for key in _ACQUIRED)))
 
     @property
     def number(self) -> tuple[int, int] | None:

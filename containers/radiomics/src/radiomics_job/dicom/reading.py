@@ -14,7 +14,7 @@ from pydicom.dataset import Dataset
 from pydicom.errors import BytesLengthException, InvalidDicomError
 from pydicom.filereader import read_partial
 from pydicom.sequence import Sequence
-from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
+from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from radiomics_job.dicom.ct_slice import (
     AlikeImages,
@@ -82,7 +82,7 @@ _NEEDED = [
     "SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID", "PatientID",
     "Modality", "ImageType", "SpecificCharacterSet", "StudyDate", "StudyTime", "SeriesDate", "SeriesTime",
     "AcquisitionDate", "AcquisitionTime", "AcquisitionDateTime", "TimezoneOffsetFromUTC", "AcquisitionNumber",
-    "InstanceNumber",
+    "InstanceNumber", "TemporalPositionIdentifier", "NominalPercentageOfCardiacPhase",
     # acquisition
     "Manufacturer", "ManufacturerModelName", "ConvolutionKernel", "KVP", "ContrastBolusAgent", "SliceThickness",
     # geometry
@@ -304,6 +304,8 @@ def _sop_class(dataset: Dataset) -> str:
     kind = as_written(dataset, "SOPClassUID") or stated
     if not kind or (stated in _MEASURED and kind not in _MEASURED):
         raise ValueError(f"the header says {kind!r}, the file meta information {stated!r}")
+    if "SOPClassUID" not in dataset:
+        dataset.SOPClassUID = UID(kind)
     return kind
 
 

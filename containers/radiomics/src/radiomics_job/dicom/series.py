@@ -112,10 +112,10 @@ def group_series(slices: Sequence[CtSlice]) -> list[CtSeries]:
 
 def _with_common_frames(images: Sequence[CtSlice]) -> list[CtSlice]:
     """Ignore frames of reference that an anonymiser wrote anew for each image of a series: they tell nothing apart."""
-    frames: dict[str, list[str]] = {}
-    for ct in images:
-        frames.setdefault(ct.series_uid, []).append(ct.frame_of_reference_uid)
-    scattered = {uid for uid, found in frames.items() if 2 < len(found) == len({*found})}
+    frames: dict[str, dict[str, str]] = {}
+    for ct in images:  # by image: it may be here twice
+        frames.setdefault(ct.series_uid, {})[ct.instance_uid] = ct.frame_of_reference_uid
+    scattered = {uid for uid, found in frames.items() if 2 < len(found) == len({*found.values()})}
     return [replace(ct, frame_of_reference_uid=NO_COMMON_FRAME) if ct.series_uid in scattered else ct for ct in images]
 
 

@@ -4,10 +4,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from radiomics_job.dicom.reading import StudyFiles
+from radiomics_job.dicom.reading import PARSER_ERRORS, StudyFiles
 from radiomics_job.dicom.references import PET_CLASSES
 from radiomics_job.dicom.series import CtSeries, SliceStack
-from radiomics_job.dicom.suv import suv_scale
+from radiomics_job.dicom.suv import SuvScale, impossible, suv_scale
 from radiomics_job.errors import ReasonCode, StudyRejectedError
 from radiomics_job.geometry.grid import rounded
 from radiomics_job.limits import Limits
@@ -55,11 +55,18 @@ def measure_pet(files: StudyFiles, task: PetTask, ct: CtRegions | None) -> tuple
     series = pet_series(files, task.limits)
     own = _drawn_on_pet(files, series, task, alone=ct is None)
     pairing = own[2] if own else _sharing_space(series, ct)
-    scale = suv_scale(pairing.ct.slices)
+    scale = _scale(pairing.ct)
     stack, volume = stack_suv(pairing.ct, scale, task.limits, task.params.geometry)
     regions = place_regions(own[0], own[1], stack, pairing) if own else [*_sampled(ct, stack)]
     image = StudyImage(stack, volume, pairing, len(series), task.surgery_date, suv=scale)
     return image, image.measure(regions, task.params)
+
+
+def _scale(series: CtSeries) -> SuvScale:
+    try:
+        return suv_scale(series.slices)
+    except PARSER_ERRORS as error:
+        raise impossible("an attribute of units, weight, times or tracer", "damaged") from error
 
 
 def _drawn_on_pet(

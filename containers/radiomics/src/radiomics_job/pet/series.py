@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 from pydicom.uid import UID
 
-from radiomics_job.dicom.ct_slice import CtSlice, check_syntax, read_ct_slices, stored_values
+from radiomics_job.dicom.ct_slice import CtSlice, as_written, check_syntax, read_ct_slices, stored_values
 from radiomics_job.dicom.reading import PARSER_ERRORS, StudyFiles, strict_parsing, unreadable_files
 from radiomics_job.dicom.references import ENHANCED_PET_CLASSES
 from radiomics_job.dicom.series import CtSeries, SliceStack, group_series
@@ -28,7 +28,7 @@ def pet_series(files: StudyFiles, limits: Limits) -> list[CtSeries]:
     StudyRejectedError
         `UNREADABLE_DICOM`, `UNSUPPORTED_DICOM`, `INPUT_TOO_LARGE`.
     """
-    images = [dataset for dataset in files.pet if dataset.SOPClassUID not in ENHANCED_PET_CLASSES]
+    images = [dataset for dataset in files.pet if as_written(dataset, "SOPClassUID") not in ENHANCED_PET_CLASSES]
     if not images:
         raise _enhanced(files.pet)
     slices: list[CtSlice] = []
@@ -39,6 +39,7 @@ def pet_series(files: StudyFiles, limits: Limits) -> list[CtSeries]:
             with strict_parsing():
                 check_syntax(dataset, name)
                 slices += read_ct_slices(dataset, name, limits)
+                corrections(dataset)  # read here, where damage is told with the file's name
         except PARSER_ERRORS:
             unreadable.append(name)
     if unreadable:
@@ -49,7 +50,7 @@ def pet_series(files: StudyFiles, limits: Limits) -> list[CtSeries]:
 
 
 def _enhanced(images: Sequence[Dataset]) -> StudyRejectedError:
-    kinds = sorted({UID(dataset.SOPClassUID).name for dataset in images})
+    kinds = sorted({UID(as_written(dataset, "SOPClassUID")).name for dataset in images})
     return StudyRejectedError(
         ReasonCode.UNSUPPORTED_DICOM,
         f"The PET is multi-frame ({', '.join(kinds)}), of which no SUV is made. Export it as single PET images.",

@@ -88,7 +88,7 @@ def read_structure_set(dataset: Dataset, limits: Limits) -> list[ContourSet]:
     return [
         ContourSet(
             number,
-            str(stated[number].get("ROIName") or "") if number in stated else "",
+            str(stated[number].get("ROIName") or "").strip() if number in stated else "",
             types.get(number, ""),
             tuple(found.closed),
             dict(found.left_out),
