@@ -548,6 +548,22 @@ def test_what_tells_the_images_of_a_series_apart_is_said(tmp_path: Path) -> None
     assert rejected["details"] == {"slices": 5, "between": 4, "differ_in": ["ImageOrientationPatient"]}
 
 
+@pytest.mark.parametrize("images", [3, 8, 20])
+def test_tracking_of_a_bolus_that_is_listed_with_the_series_is_no_slice(tmp_path: Path, images: int) -> None:
+    save_ct(tmp_path / "in", SCAN)
+    seg = segmentation(SCAN)
+    track = replace(SCAN, slices=1, spacing=(0.5, 0.5), centre=(0.0, 0.0, 3.3))
+    for number in range(images):
+        image = ct_slice(track, 0)
+        image.SOPInstanceUID = image.file_meta.MediaStorageSOPInstanceUID = UID(uid("bolus", number))
+        image.ConvolutionKernel = "B10f"
+        save(image, tmp_path / "in" / f"bolus-{number}")
+        seg.ReferencedSeriesSequence[0].ReferencedInstanceSequence.append(ct_reference(uid("bolus", number)))
+    result = _run(tmp_path, seg)
+    result.assert_right_in_patient_space()
+    assert result.qc["ct_slices"] == SCAN.slices
+
+
 def test_a_list_of_every_other_image_is_not_believed_against_the_frames(tmp_path: Path) -> None:
     save_ct(tmp_path / "in", SCAN)
     seg = segmentation(SCAN)

@@ -114,7 +114,7 @@ def pair(
     pairing = Pairing(ct, method, len(wanted) if named else 0, found, _same_frame(references, ct))
     pairing = _checked(pairing, references, wanted, fits, least_found)
     _check_frame(pairing, references, fits)
-    _check_between(ct, references, candidates)
+    _check_between(ct, references, candidates, fits)
     return _narrowed(pairing, references, fits)
 
 
@@ -131,11 +131,12 @@ def _check_frame(pairing: Pairing, references: References, fits: Fits) -> None:
         raise _other_frame(pairing.referenced, pairing.found)
 
 
-def _check_between(ct: CtSeries, references: References, candidates: Sequence[CtSeries]) -> None:
+def _check_between(ct: CtSeries, references: References, candidates: Sequence[CtSeries], fits: Fits) -> None:
     """Refuse a stack between whose slices other images of its series lie that the region was drawn on as well.
 
     Kernel, orientation, spacing, matrix or frame of reference told them apart; without them the region would be put on
-    some of its slices only. Of two reconstructions of which the region's own frames name one, the other is not meant.
+    some of its slices only. A region that lies on the stack's slices loses nothing by another reconstruction, or by a
+    few images that are listed and are no slices (tracking of a bolus).
     """
     for other in candidates:
         if other is ct or other.uid != ct.uid or not _nearly_parallel(ct, other):
@@ -144,11 +145,10 @@ def _check_between(ct: CtSeries, references: References, candidates: Sequence[Ct
         between = _within(other.slices, ct.slices)
         drawn_on = [image for image in between if _is_named(image, references.drawn_on, references)]
         listed = [image for image in between if _is_named(image, references.listed, references)]
-        if noise:
-            meant = listed if references.listed else between
-        else:  # a few listed ones may be no slices: tracking of a bolus
-            meant = listed if not references.drawn_on and len(listed) > MOST_LOCALIZERS else []
-        if drawn_on or meant:
+        meant = bool(drawn_on or (listed if references.listed else between))
+        if not noise:
+            meant = (bool(drawn_on) or len(listed) > MOST_LOCALIZERS) and not fits(ct)
+        if meant:
             raise _not_one_volume(ct, other, len(between))
 
 
@@ -231,8 +231,9 @@ def _by_reference(
     if own:  # the most specific statement
         best = _most_referenced(references.drawn_on, own, references, fits)
         return best, "referenced_series" if best in named else "referenced_instances"
-    if named:
-        return _most_referenced(references.instances, named, references, fits), "referenced_series"
+    if named:  # a list of the whole series counts its bolus tracking too: the place before the number
+        near = [ct for ct in named if fits(ct)] if len(named) > 1 else named
+        return _most_referenced(references.instances, near or named, references, fits), "referenced_series"
     sharing = [ct for ct in candidates if references.instances & ct.instance_uids]
     if sharing:
         return _most_referenced(references.instances, sharing, references, fits), "referenced_instances"
