@@ -193,7 +193,7 @@ def warn_of_left_files(console: Console, source: Source) -> None:
     if source.beside and isinstance(source, Studies):
         print_line(console, f"     not uploaded, no subject's: {_files(source.beside)}", style="dim")
     elif source.beside:
-        what = "no expression values" if isinstance(source, Reads) else "no table"
+        what = "of no case" if isinstance(source, Reads) else "no table"
         print_line(console, f"! not uploaded, {what}: {_files(source.beside)}", style="yellow")
     if isinstance(source, Studies) and source.stray:
         print_line(console, f"! not uploaded, in no study: {_files(source.stray)}", style="yellow")

@@ -20,7 +20,7 @@ from multimodal.genomics.matrix_names import (
     matrix_unit,
     rule_against,
 )
-from multimodal.genomics.reads import is_reads, read_name
+from multimodal.genomics.reads import is_of_no_sample, is_of_nobody, is_reads, read_name
 from multimodal.genomics.samplesheet import SheetSample, parse_accessions, parse_samplesheet
 from multimodal.ledger.errors import BadInputError, ConfigurationError
 from multimodal.ledger.text import decode_text
@@ -86,23 +86,25 @@ def read_reads(path: Path) -> Reads:
         raise UsageError(f"{message}, and give the folder of cases.", hint=_READS_HINT)
     folder = folder_of(path, "genomics", _READS_HINT)
     everything = list(files_below(folder))
-    loose = [file.path.name for file in everything if "/" not in file.key and is_reads(file.key)]
+    values = {file.key for file in everything if is_matrix_or_quantification(file)}
+    beside = [file for file in everything if file.key not in values and _is_beside(file)]
+    others = values | {file.key for file in beside}
+    taken = [file for file in everything if file.key not in others]
+    matrices = [_with_case(file) for file in everything if file.key in values]
+    loose = [file.path.name for file in taken if "/" not in file.key and is_reads(file.key)]
     has_sheet = any((folder / name).is_file() for name in _SHEETS)
     if loose and not has_sheet:
         message = f"Whose reads are these? {loose[0]} lies in no case's folder, and there is no samplesheet.csv."
         hint = f"If {folder.name} is one case, give the folder above it: {folder.parent}. "
         raise UsageError(message, hint=hint + _READS_HINT)
-    _check_names(everything, folder)
+    _check_names(taken, folder)
     if not has_sheet:
-        _check_owners(everything, folder)
-        _check_mates(everything)
+        _check_owners(taken, folder)
+        _check_mates(taken)
     samples = _samples(folder)
-    matrices = [_with_case(file) for file in everything if is_matrix_or_quantification(file)]
-    beside = [file for file in everything if _is_beside(file) and not is_matrix_or_quantification(file)]
-    taken = [file for file in everything if not is_matrix_or_quantification(file) and file not in beside]
     found = Reads(
         [*taken, *matrices],
-        [file.path for file in beside if "/" not in file.key],
+        [file.path for file in beside if "/" not in file.key or is_reads(file.key)],
         cases=sorted({*_cases(taken), *samples}),
         references=sorted({file.key.split("/")[1] for file in taken if _is_of_reference(file.key)}),
         matrices=[file.key for file in matrices],
@@ -209,13 +211,15 @@ def _with_case(file: SourceFile) -> SourceFile:
 
 
 def _is_beside(file: SourceFile) -> bool:
-    """Whether a file is none of RNA-seq: another table directly in the folder, or what a quantifier writes beside.
+    """Whether a file is of no case: another table directly in the folder, what a quantifier writes beside, or nobody's.
 
     A reference's annotation is called `.gtf` as what StringTie writes is.
     """
     if _is_of_reference(file.key):
         return False
     *folders, name = file.key.split("/")
+    if any(map(is_of_no_sample, [*folders, *([name] if is_reads(name) else [])])) or any(map(is_of_nobody, folders)):
+        return True
     is_other_table = not folders and (is_table(file.path) or is_matrix(name)) and name not in (*SHEETS, TX2GENE)
     return is_other_table or is_beside_quantification([*folders, name])
 

@@ -22,7 +22,8 @@ _CHIP = re.compile(
 
 _MACHINE = re.compile(
     r"""
-    l\d+ | (?:lane|run|rerun|reseq|topup|batch|part|rep|replicate|tech|lib|library|flowcell|pool)\d*
+    l\d+ | (?:lane|run|rerun|reseq|topup|batch|part|rep|replicate|tech|lib|library|flowcell|pool|chunk|split)\d*
+    | [ps]e\d{2,3} | \d{2,3}(?:bp|[ps]e)                            # lengths of reads
     | [sedc]r[rxp]\d+                                              # runs of archives; GSM and SRS are samples
     | [acgtn]{4,}                                                  # barcodes
     | (?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])         # days; six digits may be a patient's number
@@ -36,7 +37,7 @@ _WORDS = re.compile(
     "raw|clean|cleaned|trim|trimmed|filtered|filt|paired|val|fastp|cutadapt|qc|dedup|sorted|merged|combined|all|data|"
     "rawdata|cleandata|fastqs?|fq|gz|reads?|rna|rnaseq|seq|sequences?|sequencing|resequenced|resequencing|samples?|top|"
     "up|extra|pass|r1|r2|lanes?|flowcells?|fc|libs?|library|libraries|index|first|second|third|ii|iii|new|old|original|initial|main|pilot|redo|repeat|reads?|"
-    "novaseq|nextseq|hiseq|miseq|illumina|dnbseq|mgi|bgi|aviti|element|truseq|polya|mrna|totalrna|ribozero|stranded|"
+    "novaseq|nextseq|hiseq|miseq|illumina|ilmn?|dnbseq|mgi|bgi|aviti|element|truseq|polya|mrna|totalrna|ribozero|stranded|"
     "forward|reverse|f|r|s|fw|fwd|rv|rev|unpaired|fail|others?|non|rrna|(?:read|mate|pair|pe|end)[123]|o[12]|umis?|singletons?|orphans?|failed|unmerged|interleaved|copy|pe|se|single|end|sra|ena|geo|download|downloads|upload|output|out|results?|files?|project|bs|ds|basespace|"
     "jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|"
     "dec(?:ember)?",
@@ -47,7 +48,8 @@ _WORDS = re.compile(
 
 _PARTS_OF_PATIENT = re.compile(
     r"[tn]\d{0,2}|(?:tumou?r|normal|primary|metastasis|mets?|biopsy|bx|relapse|recurrence|region|tp|timepoint|visit|week|wk|day|month)\d*"
-    r"|d\d{1,2}|c\d+d\d+|adjacent|blood|pbmcs?|plasma|csf|ascites|ffpe|frozen|pdx|organoids?|pre|post|before|after|baseline",
+    r"|d\d{1,2}|c\d+d\d+|\d{1,3}(?:h|hrs?|hours?|mins?|days?|wks?|weeks?|mo|months?)|\d+(?:[npum]m|[mun]g|gy)"
+    r"|cd\d+[a-z]?(?:neg|pos|minus|plus|hi|high|lo|low)?|h[234][abk]?\w*(?:ac|me\d)|atac|atacseq|adjacent|blood|pbmcs?|plasma|csf|ascites|ffpe|frozen|pdx|organoids?|pre|post|before|after|baseline",
     re.IGNORECASE,
 )
 """Words for specimens and times of one patient: their expression is not to be added up. `D701` is a barcode's name."""

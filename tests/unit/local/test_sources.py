@@ -266,6 +266,14 @@ def test_a_sheet_of_reads_alone_is_no_clinical_table(name: str, tmp_path: Path) 
     assert "give that folder" in rejection.value.hint
 
 
+def test_reads_of_no_sample_are_no_case_and_are_not_sent(tmp_path: Path) -> None:
+    names = ["Undetermined_S0_R1_001.fastq.gz", "PhiX/a_R1.fastq.gz", "@eaDir/a_R1.fastq.gz"]
+    reads = ["A/a_R1.fastq.gz", "A/a_R2.fastq.gz"]
+    found = read_reads(put(tmp_path, *names, *reads))
+    assert (found.cases, [file.key for file in found.files]) == (["A"], reads)
+    assert {path.name for path in found.beside} == {Path(name).name for name in names[:2]}
+
+
 def test_a_run_of_the_archive_is_no_study(tmp_path: Path) -> None:
     with pytest.raises(UsageError) as rejection:
         find_modalities(put(tmp_path, "SRR7938741") / "SRR7938741")
