@@ -73,11 +73,11 @@ class _Names:
             self.examples.append(name)
         if SPREADSHEET_DATE.match(name):
             self.dates.append(name)
-        if name[-2:-1] in {".", "_", "-"}:
-            self._numbered.append(name)
         gene = self._wanted.get(key)
         if gene is not None:
             self.values.setdefault(gene, []).append(values)
+        elif name[-2:-1] in {".", "_", "-"}:
+            self._numbered.append(name)
 
     @property
     def is_repeated(self) -> bool:

@@ -123,11 +123,16 @@ class ExpressionMatrix:
         return TableVerdict(hold, {"report.json": report}, dict(self._counts), tuple(self._warnings()))
 
     def _warnings(self) -> Iterator[str]:
-        """Say which genes of the panel the matrix lacks: their features are empty."""
-        panel = self._genomics.panel
-        if self._cases and (missing := [gene for gene in self._cases.genes.missing if gene in panel]):
+        """Say which genes of the panel the matrix lacks, whose features are empty, or has under other names."""
+        panel, genes = self._genomics.panel, self._cases and self._cases.genes
+        missing = [gene for gene in genes.missing if gene in panel] if genes else []
+        if genes and missing:
             named = listed(missing, _LONGEST_LIST)
-            yield f"{len(missing)} of the panel's {len(panel)} genes are not in the matrix: {named}."
+            dates = f" {len(genes.dates)} names are dates, as spreadsheets make of genes." if genes.dates else ""
+            yield f"{len(missing)} of the panel's {len(panel)} genes are not in the matrix: {named}.{dates}"
+        if genes and genes.renamed:
+            named = listed(genes.renamed, _LONGEST_LIST)
+            yield f"Numbered names may be more of genes of the panel, and are not added up: {named}."
 
     def refusal(self, error: BadInputError) -> Mapping[str, str]:
         """Return the report of a matrix that is rejected as a whole."""

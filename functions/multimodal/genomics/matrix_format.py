@@ -109,7 +109,7 @@ def read_header(cells: Sequence[str], config: GenomicsConfig, text: Collection[i
         is_gene=is_gene,
         columns_of=columns_of,
         repeated=sum(len(found) > 1 for found in columns.values()),
-        renamed=tuple(name for name in genes if was_renamed(name, columns_of)),
+        renamed=tuple(n for n in genes if matrix.key_of(n) not in panel and was_renamed(n, columns_of)),
         dates=tuple(name for name in genes if SPREADSHEET_DATE.match(name)),
         left_out=tuple(names[at] for at in sorted(out - {id_at, date_at})),
     )

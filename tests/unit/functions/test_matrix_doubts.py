@@ -423,6 +423,14 @@ def test_repeats_of_a_gene_of_the_panel_under_a_number_are_told(gene: str, told:
     assert (f'"{gene}"' in world.report_on(item, "report.json")) is told
 
 
+@pytest.mark.parametrize("rows_are", ["genes", "cases"])
+def test_versions_of_ids_are_no_repeats(rows_are: str) -> None:
+    table: list[list[object]] = [["x", "ENSG00000026025.6", "ENSG00000026508.9"], ["A", 3, 1]]
+    world = ShapeWorld(**IDS)
+    item = world.take_file("m.tsv", lying(rows_are, table))
+    assert '"renamed_repeats": []' in world.report_on(item, "report.json")
+
+
 @pytest.mark.parametrize(
     ("path", "kind"),
     [

@@ -80,6 +80,14 @@ def test_genes_of_the_panel_that_the_matrix_lacks_are_told_until_it_has_them() -
     for body, told in (
         (b"case,VIM\nA,1\n", ["2 of the panel's 3 genes are not in the matrix: CD44, BGN."]),
         (b"case,VIM,CD44,BGN\nA,1,2,3\n", None),
+        (
+            b"gene,A\nVIM,1\nCD44,2\n2-Sep,3\n",
+            ["1 of the panel's 3 genes are not in the matrix: BGN. 1 names are dates, as spreadsheets make of genes."],
+        ),
+        (
+            b"case,VIM,CD44,BGN,VIM.1\nA,1,2,3,9\n",
+            ["Numbered names may be more of genes of the panel, and are not added up: VIM.1."],
+        ),
     ):
         assert world.take_matrix(body).status is Status.COMPLETED
         assert world.ledger.extra[UNIT.unit_id].get("warnings") == told
