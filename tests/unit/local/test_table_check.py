@@ -157,15 +157,15 @@ def matrix(path: Path, value: str) -> Path:
 def test_cases_that_a_matrix_would_lose_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Its cases may be columns, so that no row is named; a matrix that is not valid is no plan."""
     of_matrices = f"{DATASET}_matrix"
-    good, torn = matrix(tmp_path / "good.tsv", "4"), matrix(tmp_path / "torn.tsv", "four")
+    good, bad = matrix(tmp_path / "good.tsv", "4"), matrix(tmp_path / "bad.tsv", "four")
     assert cli.main.main(["plan", str(good), "--dataset", of_matrices]) == 0
     assert "2 rows: 2 records to write" in capsys.readouterr().out
-    assert cli.main.main(["plan", str(torn), "--dataset", of_matrices]) == 0
+    assert cli.main.main(["plan", str(bad), "--dataset", of_matrices]) == 0
     told = " ".join(capsys.readouterr().out.split())
     assert "2 rows: 1 record to write, 1 row rejected" in told
     assert "VALUE_INVALID in 'CD44': 1 case rejected: row 3: not a number" in told
     assert "genes are not in the matrix" in told
-    wrong = torn.rename(tmp_path / "zscores.tsv")
+    wrong = bad.rename(tmp_path / "zscores.tsv")
     assert cli.main.main(["plan", str(wrong), "--dataset", of_matrices]) == 1
     assert "MATRIX_INVALID" in capsys.readouterr().out
 
