@@ -3,6 +3,7 @@
 A case is found under any name that its column may have (featureCounts' alignment files, R's `R01.001`).
 """
 
+import codecs
 import csv
 import io
 from collections.abc import Sequence
@@ -38,13 +39,17 @@ def without_column(text: bytes, subject: str) -> bytes:
 
 def _header(text: bytes, subject: str) -> tuple[int, str, list[int]]:
     """Return the header's line, the delimiter, and the columns of the subject."""
-    for at, line in enumerate(_lines(text)):
+    for at, line in enumerate(_lines(text.removeprefix(codecs.BOM_UTF8))):
         if line.strip() and not line.lstrip('"').startswith(("#", "!")):
             delimiter = max(_DELIMITERS, key=line.count)
             cells = _cells(line, delimiter)
             if not all(map(str.isdigit, cells)):  # GCT's line of sizes is no header
-                return at, delimiter, [n for n, cell in enumerate(cells) if subject in called_by(cell.strip())]
+                return at, delimiter, [n for n, cell in enumerate(cells) if subject in called_by(_name(cell))]
     return 0, "\t", []
+
+
+def _name(cell: str) -> str:
+    return cell.encode("latin-1").decode("utf-8", errors="replace").strip()
 
 
 def _lines(text: bytes) -> list[str]:

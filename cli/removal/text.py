@@ -13,16 +13,30 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote
 
+from multimodal.ledger.text import encoding_of
+
 _WORD = rb"[A-Za-z0-9_-]"
 _DELIMITERS = rb",;\t|"
+_BLANKS = (
+    rb"(?:[ \x0b\x0c\x1c-\x1f\xa0]|\xc2[\x85\xa0]|\xe1\x9a\x80|\xe2\x80[\x80-\x8a\xa8\xa9\xaf]"
+    rb"|\xe2\x81\x9f|\xe3\x80\x80)*+"
+)
+"""What `str.strip` takes off a cell in UTF-8, and the no-break space of Windows-1252."""
 
 
 def read_text(body: bytes) -> bytes:
-    """Return an object's bytes, decompressed when they are gzip's; what cannot be decompressed, as it is."""
+    """Return an object's bytes, decompressed when they are gzip's, and as UTF-8 when they are UTF-16 or UTF-32.
+
+    Tables and sheets are taken in these encodings. What cannot be decompressed or decoded is returned as it is.
+    """
     try:
-        return gzip.decompress(body) if body.startswith(b"\x1f\x8b") else body
+        plain = gzip.decompress(body) if body.startswith(b"\x1f\x8b") else body
+        mark, encoding = encoding_of(plain)
+        return plain if encoding == "utf-8" else plain[len(mark) :].decode(encoding).encode()
     except (OSError, EOFError, zlib.error):
         return body
+    except UnicodeDecodeError:
+        return plain
 
 
 def as_stored(key: str, text: bytes) -> bytes:
@@ -59,9 +73,11 @@ def without_rows(text: bytes, subject: str) -> bytes:
 
 
 def _cell(subject: str) -> re.Pattern[bytes]:
+    """Return the pattern of a cell that the pipeline reads as the subject: in quotes, as `="R01-1"`, among blanks."""
     name = re.escape(subject.encode())
+    opened, closed = rb'%b"?%b(?:="{1,2})?%b' % (_BLANKS, _BLANKS, _BLANKS), rb'%b"{0,3}%b' % (_BLANKS, _BLANKS)
     return re.compile(
-        rb'(?:^(?:\xef\xbb\xbf)?|[%b])[ ]*"?[ ]*%b[ ]*"?[ ]*(?=[%b\r\n]|$)' % (_DELIMITERS, name, _DELIMITERS)
+        rb"(?:^(?:\xef\xbb\xbf)?|[%b])%b%b%b(?=[%b\r\n]|$)" % (_DELIMITERS, opened, name, closed, _DELIMITERS)
     )
 
 

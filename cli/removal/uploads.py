@@ -11,6 +11,7 @@ from multimodal.genomics.keys import SHEET_CASE, sheet_keys
 from multimodal.genomics.matrix_names import case_of_quantification, is_quantification, is_text
 from multimodal.genomics.samplesheet import parse_samplesheet
 from multimodal.ledger.errors import BadInputError
+from multimodal.ledger.text import decode_text
 
 _LISTS = ("imaging/{}/_cohort.json", "datasets/{}/_build.json")
 _TABLES = ("genomics/{}/", "clinical/{}/", "imaging/{}/_manifest.csv")
@@ -52,9 +53,8 @@ def _sheeted_reads(raw: Bucket, dataset: str, subject: str) -> Iterator[Version]
     """Yield reads that any version of the dataset's sheet gives to the subject, wherever they lie."""
     places: set[tuple[str, ...]] = set()
     for version in (version for key in sheet_keys(dataset, SHEET_CASE) for version in raw.versions(key)):
-        text = raw.read(version).decode("utf-8", errors="replace")
         try:
-            sheet = parse_samplesheet(text, dataset, raw.name)
+            sheet = parse_samplesheet(decode_text(raw.read(version)), dataset, raw.name)
         except BadInputError:  # it gives no reads to anybody
             continue
         sample = sheet.samples.get(subject)

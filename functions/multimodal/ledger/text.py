@@ -23,10 +23,14 @@ def decode_text(content: bytes) -> str:
     >>> decode_text("sample,fastq_1".encode("utf-16"))
     'sample,fastq_1'
     """
-    for mark, encoding in BYTE_ORDER_MARKS:
-        if content.startswith(mark):
-            return content[len(mark) :].decode(encoding, errors="replace")
-    return content.decode(_without_mark(content), errors="replace")
+    mark, encoding = encoding_of(content)
+    return content[len(mark) :].decode(encoding, errors="replace")
+
+
+def encoding_of(content: bytes) -> tuple[bytes, str]:
+    """Return a document's byte-order mark, empty where it has none, and its encoding."""
+    found = ((mark, encoding) for mark, encoding in BYTE_ORDER_MARKS if content.startswith(mark))
+    return next(found, (b"", _without_mark(content)))
 
 
 def _without_mark(content: bytes) -> str:

@@ -79,11 +79,46 @@ def test_compressed_objects_are_read_and_stored_as_such() -> None:
     assert read_text(stored[:12]) == stored[:12], "what is damaged is looked at as it is"
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32"])
+@pytest.mark.parametrize("name", ["table.csv", "table.csv.gz"])
+def test_a_row_is_found_in_every_encoding_that_a_table_may_have(encoding: str, name: str) -> None:
+    text = read_text(as_stored(name, "Case ID,Größe\nR01-1,2\nR01-2,3\n".encode(encoding)))
+    assert has_row(text, "R01-1")
+    assert without_rows(text, "R01-1").decode("utf-8-sig") == "Case ID,Größe\nR01-2,3\n"
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        '"R01-1"',
+        " R01-1 ",
+        '="R01-1"',
+        '"=""R01-1"""',
+        "R01-1\u00a0",
+        '"R01-1\u00a0"',
+        "\u2009R01-1",
+        "R01-1\u3000",
+        "\x1fR01-1",
+    ],
+)
+@pytest.mark.parametrize("row", ["{},2", "2,{}", "{}"])
+def test_a_cell_is_the_subject_where_the_pipeline_reads_it_so(cell: str, row: str) -> None:
+    others = f"Case ID,x\n{row.format(cell.replace('R01-1', 'R01-10'))}\n"
+    assert not has_row(others.encode(), "R01-1")
+    assert without_rows(f"{others}{row.format(cell)}\n".encode(), "R01-1") == others.encode()
+    assert has_column(f"gene,B,{cell}\nVIM,1,2\n".encode(), "R01-1") is ("=" not in cell)
+
+
+def test_what_is_no_text_is_looked_at_as_it_is() -> None:
+    assert read_text(b"\0\xd8R01-1") == b"\0\xd8R01-1"
+
+
 @pytest.mark.parametrize(
     ("text", "left"),
     [
         ("\tR01-1\tR01-10\nVIM\t1\t2\n", "\tR01-10\nVIM\t2\n"),
         ("R01-1\tR01-10\nVIM\t1\t2\n", "R01-10\nVIM\t2\n"),
+        ("\ufeffR01-1\tR01-10\nVIM\t1\t2\n", "R01-10\nVIM\t2\n"),
         ("#1.2\n1\t2\nName\tDescription\tR01-1\tB\nx\tVIM\t1\t2\n", "#1.2\n1\t2\nName\tDescription\tB\nx\tVIM\t2\n"),
         ('gene;"A";"R01.1"\r\n"a;b";1,5;2,5\r\n', 'gene;A\r\n"a;b";1,5\r\n'),
         ("Geneid\tLength\tbam/R01-1.sorted.bam\tB.bam\nVIM\t9\t1\t2\n", "Geneid\tLength\tB.bam\nVIM\t9\t2\n"),
