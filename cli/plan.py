@@ -17,8 +17,7 @@ from cli.sources.files import Source, SourceFile
 from cli.sources.manifests import is_series_manifest
 from cli.sources.modality import find_modalities
 from cli.sources.reads import Reads, route_problem
-from cli.sources.table_check import check_table
-from cli.sources.tables import Tables
+from cli.sources.table_check import check_tables
 from cli.table_rows import print_rows_of_tables, row_findings
 from cli.terminal import make_console, make_table, plural, print_block, print_heading, print_line, print_table
 from cli.upload import READERS, warn_of_left_files
@@ -133,13 +132,12 @@ def list_folder(source: str, dataset: str) -> list[File]:
 def _planned(source: Source, dataset: str) -> Iterator[File]:
     """Yield the files of a source, with why an upload would not send them and what tables would lose."""
     route = route_problem(source, dataset) if isinstance(source, Reads) else ""
+    with make_console().status("Reading tables"):
+        checks = {check.file: check for check in check_tables(source, dataset, _READING_SECONDS)}
     for file in source.files:
         planned = File(_planned_key(source, dataset, file), file.size, route)
-        if isinstance(source, Tables):
-            with make_console().status("Reading tables"):
-                check = check_table(file, dataset, _READING_SECONDS)
-            planned = replace(planned, problem=check.problem, rows=row_findings(check))
-        yield planned
+        check = checks.get(file)
+        yield replace(planned, problem=route or check.problem, rows=row_findings(check)) if check else planned
 
 
 def _planned_key(source: Source, dataset: str, file: SourceFile) -> str:

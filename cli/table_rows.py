@@ -1,4 +1,4 @@
-"""What becomes of the rows of clinical tables, told before they are uploaded."""
+"""What becomes of the rows of tables, told before they are uploaded."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -19,15 +19,18 @@ _OF_NO_COST = ("warning", "dropped")
 
 def row_findings(check: TableCheck) -> RowFindings | None:
     """Return what would become of a table's rows; None where that is not known."""
+    if check.problem:
+        return RowFindings("not valid", f"Nothing of it would be written. {check.problem}")
     if not check.counts:
         return None
     counts = describe_counts(check.counts, written="to write")
-    losses = [_in_words(problem) for problem in check.problems if problem["scope"] not in _OF_NO_COST]
+    in_words = _of_a_matrix if check.is_matrix else _in_words
+    losses = [in_words(problem) for problem in check.problems if problem["scope"] not in _OF_NO_COST]
     more = len(losses) - _MOST
     return RowFindings(
         counts if check.is_whole else f"the first {counts}; reading all of it takes too long",
         check.hold and f"Nothing of it would be written. {check.hold}",
-        (*losses[:_MOST], *([f"and {plural(more, 'other problem')}"] if more > 0 else [])),
+        (*losses[:_MOST], *([f"and {plural(more, 'other problem')}"] if more > 0 else []), *check.warnings),
     )
 
 
@@ -46,6 +49,15 @@ def _in_words(problem: Mapping[str, Any]) -> str:
     from multimodal.clinical.report.page import IMPACT  # its templates take time to import
 
     rows = ", ".join(map(str, problem["first_rows"])) + (" …" if problem["count"] > len(problem["first_rows"]) else "")
-    column = f" in {problem['column']!r}" if problem["column"] else ""
     row = "row" if problem["count"] == 1 else f"{problem['count']:,} rows:"
-    return f"{problem['code']}{column}: {IMPACT[problem['scope']]} ({row} {rows}): {problem['message']}"
+    return _line(problem, f"{IMPACT[problem['scope']]} ({row} {rows})")
+
+
+def _of_a_matrix(problem: Mapping[str, Any]) -> str:
+    """Return a problem of a matrix, whose cases may be its columns: its message says where."""
+    return _line(problem, f"{plural(problem['count'], 'case')} rejected")
+
+
+def _line(problem: Mapping[str, Any], impact: str) -> str:
+    column = f" in {problem['column']!r}" if problem["column"] else ""
+    return f"{problem['code']}{column}: {impact}: {problem['message']}"

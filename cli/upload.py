@@ -18,8 +18,8 @@ from cli.sources.files import Modality, Source, SourceFile
 from cli.sources.modality import find_modalities
 from cli.sources.reads import Reads, read_reads, require_route
 from cli.sources.studies import Studies, read_studies
-from cli.sources.table_check import check_table, require_taken_tables
-from cli.sources.tables import Tables, read_tables
+from cli.sources.table_check import check_tables, require_taken_tables
+from cli.sources.tables import read_tables
 from cli.table_rows import print_rows_of_tables, row_findings
 from cli.terminal import plural, print_line, some
 from multimodal.ledger.text import size_text
@@ -124,11 +124,10 @@ def upload_path(
 
 def _check_tables(console: Console, sources: Iterable[Source], dataset: str) -> None:
     """Refuse tables of which nothing would be taken, and say what others would lose."""
-    files = [file for source in sources if isinstance(source, Tables) for file in source.files]
     with console.status("Reading tables"):
-        checks = [check_table(file, dataset) for file in files]
-    require_taken_tables(checks, dataset)
-    found = ((check.file.key, row_findings(check)) for check in checks)
+        checks = {source.modality: check_tables(source, dataset) for source in sources}
+    require_taken_tables(checks.get("clinical", []), dataset)
+    found = ((check.file.key, row_findings(check)) for each in checks.values() for check in each)
     print_rows_of_tables(console, {name: rows for name, rows in found if rows and rows.lines})
 
 

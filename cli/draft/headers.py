@@ -91,7 +91,7 @@ def unknown_words(header: str) -> list[str]:
     >>> [unknown_words(name) for name in ("smoking_status", "PERMTH_INT", "conversion_to_dementia")]
     [[], ['permth'], ['conversion']]
     """
-    return min((_LONGER.findall(_UNDERSTOOD.sub("|", words)) for words in _readings(header)), key=len)
+    return min((_LONGER.findall(_UNDERSTOOD.sub("|", words)) for words in sorted(_readings(header))), key=len)
 
 
 _LONGER = re.compile(r"[a-z]{3,}")

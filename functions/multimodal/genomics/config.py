@@ -106,7 +106,8 @@ class MatrixConfig(StrictModel):
         Of a label with several names (`VIM (7431)`, `VIM|7431`, `ENSG00000026025.16_VIM`) it is the one of `gene_ids`.
         The copy on Y of a gene of both sex chromosomes (`…_PAR_Y`) is that gene: their values are summed (genomics-43).
         """
-        name = _named(gene, is_id=self.gene_ids == "ensembl") if _SEVERAL_NAMES.search(gene) else gene
+        is_label = _SEVERAL_NAMES.search(gene) and not ENSEMBL_GENE.match(gene)
+        name = _named(gene, is_id=self.gene_ids == "ensembl") if is_label else gene
         if self.gene_ids == "symbol":
             return name
         name = gene_on_x(name)

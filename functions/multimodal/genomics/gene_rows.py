@@ -215,9 +215,11 @@ class GeneRows:
 
     def _describes_cases(self, start: str, cells: Sequence[str], *, is_first: bool) -> bool:
         """Whether a row above the genes, or called as no gene is, says something of the cases."""
-        if not {self._matrix.key_of(cells[at].strip()) for at in self._columns.lead}.isdisjoint(self._wanted):
+        if not is_no_gene(start) and not (
+            is_first and is_described((cells[at] for at in self._columns.cases), self._matrix)
+        ):
             return False
-        return is_no_gene(start) or (is_first and is_described((cells[at] for at in self._columns.cases), self._matrix))
+        return self._wanted.isdisjoint(self._matrix.key_of(cells[at].strip()) for at in self._columns.lead)
 
     def _values(self, number: int, gene: str, cells: Sequence[str]) -> Sequence[float | None]:
         try:

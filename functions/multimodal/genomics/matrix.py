@@ -311,7 +311,8 @@ class MatrixTables:
 def _score(cells: Sequence[str], config: GenomicsConfig) -> int:
     """Prefer the delimiter that yields genes of the panel; where none does, the one that makes most cells."""
     key_of = config.require_matrix().key_of
-    return len({*map(key_of, config.genes)}.intersection(map(key_of, cells))) * MAX_ROW or len(cells)
+    wanted = {*map(key_of, config.genes)}
+    return len(wanted.intersection(cells) or wanted.intersection(map(key_of, cells))) * MAX_ROW or len(cells)
 
 
 def _numbered(rows: TableRows) -> Iterator[tuple[int, list[str]]]:

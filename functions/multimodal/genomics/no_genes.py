@@ -64,5 +64,7 @@ def is_no_gene(name: str) -> bool:
     >>> is_no_gene("age_at_diagnosis"), is_no_gene("Library.Size"), is_no_gene("BMI1")
     (True, True, False)
     """
+    if name.isupper() and (name.startswith("ENSG") or (name.isalnum() and name[-1].isdigit())):
+        return False  # most names of a matrix: the rest costs time
     words = [word.lower() for word in _WORD.findall(name)]
     return not _OF_CASES.isdisjoint(words) or "".join(words) in _OF_ALL_GENES or is_of_reads(name) or names_case(name)

@@ -147,3 +147,32 @@ def test_a_table_that_takes_too_long_is_read_in_part(tmp_path: Path) -> None:
     assert found is not None
     assert found.counts.startswith(f"the first {check.counts['rows']:,} rows: ")
     assert 0 < check.counts["rows"] < 2_500
+
+
+def matrix(path: Path, value: str) -> Path:
+    path.write_text(f"gene\tR01-001\tR01-002\nVIM\t1\t2\nCD44\t{value}\t3\nGAPDH\t5\t6\n", encoding="utf-8")
+    return path
+
+
+def test_cases_that_a_matrix_would_lose_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Its cases may be columns, so that no row is named; a matrix that is not valid is no plan."""
+    of_matrices = f"{DATASET}_matrix"
+    good, bad = matrix(tmp_path / "good.tsv", "4"), matrix(tmp_path / "bad.tsv", "four")
+    assert cli.main.main(["plan", str(good), "--dataset", of_matrices]) == 0
+    assert "2 rows: 2 records to write" in capsys.readouterr().out
+    assert cli.main.main(["plan", str(bad), "--dataset", of_matrices]) == 0
+    told = " ".join(capsys.readouterr().out.split())
+    assert "2 rows: 1 record to write, 1 row rejected" in told
+    assert "VALUE_INVALID in 'CD44': 1 case rejected: row 3: not a number" in told
+    assert "genes are not in the matrix" in told
+    wrong = bad.rename(tmp_path / "zscores.tsv")
+    assert cli.main.main(["plan", str(wrong), "--dataset", of_matrices]) == 1
+    assert "MATRIX_INVALID" in capsys.readouterr().out
+
+
+def test_a_matrix_that_is_not_valid_is_told_before_it_is_sent(tmp_path: Path) -> None:
+    """The pipeline may know more of it, such as a `tx2gene.tsv` that lies in the bucket, so it is not refused here."""
+    path = matrix(tmp_path / "zscores.tsv", "4")
+    found = row_findings(check_table(SourceFile(path, path.name, 1), f"{DATASET}_matrix", modality="genomics"))
+    assert found is not None
+    assert found.lines[0].startswith("Nothing of it would be written. MATRIX_INVALID: ")
