@@ -1,6 +1,7 @@
 """The command line: folder mode, job.json mode, exit codes."""
 
 import csv
+import gzip
 import json
 import shutil
 import signal
@@ -185,12 +186,15 @@ def test_results_of_an_earlier_run_are_no_study(tmp_path: Path) -> None:
     assert [path.name for path in (tmp_path / "in" / "out").iterdir()] == ["earlier"]
 
 
+@pytest.mark.parametrize("packed", [False, True])
 @pytest.mark.parametrize("segmentation_beside", [False, True])
-def test_a_study_of_series_folders_is_one_study(tmp_path: Path, segmentation_beside: bool) -> None:
+def test_a_study_of_series_folders_is_one_study(tmp_path: Path, segmentation_beside: bool, packed: bool) -> None:
     save_study(tmp_path / "in", SCAN)
     if segmentation_beside:
         shutil.move(tmp_path / "in" / "seg" / "1-1.dcm", tmp_path / "in" / "seg.dcm")
         (tmp_path / "in" / "seg").rmdir()
+    for file in [path for path in (tmp_path / "in").rglob("*") if path.is_file() and packed]:
+        file.write_bytes(gzip.compress(file.read_bytes()))
     assert _run(tmp_path) == 0
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"in", "features.csv"}
 

@@ -27,7 +27,7 @@ DICOM_MARK = b"DICM"
 
 _LINE_BREAKS = re.compile("[\\n\\r\\x0b\\x0c\\x85\\u2028\\u2029]+")
 
-_ZIP_MARK, _GZIP_MARK = b"PK\x03\x04", b"\x1f\x8b"
+_ZIP_MARK, GZIP_MARK = b"PK\x03\x04", b"\x1f\x8b"
 
 HEAD_BYTES = 540
 """What tells files apart lies in their first bytes: NIfTI-2's header is the longest that is looked at."""
@@ -261,7 +261,7 @@ def _file_if_known(
     stream: BinaryIO, name: str, size: int, limits: Limits, counts: SourceCounts, place: Place | None = None
 ) -> SourceFile | None:
     head = _read_exactly(stream.read, HEAD_BYTES)
-    packed = head.startswith(_GZIP_MARK)
+    packed = head.startswith(GZIP_MARK)
     kind = _kind(_first_inflated(head, name) if packed else head, name)
     if kind is None:
         counts.reasons[_why_ignored(head, name)] += 1
@@ -296,7 +296,7 @@ def _kind(head: bytes, name: str) -> FileKind | None:
 def _why_ignored(head: bytes, name: str) -> str:
     if name.lower().endswith(_OTHER_FORMATS):
         return "other_volume_format"
-    if head.startswith(_GZIP_MARK):
+    if head.startswith(GZIP_MARK):
         return "other_archive"
     if name.lower().endswith(_OFFICE_ENDINGS):
         return "not_dicom"

@@ -1,13 +1,15 @@
 """Whether folders are the series of one study, as archives write them, or studies of their own."""
 
+import gzip
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
+from typing import BinaryIO, cast
 
 from pydicom import dcmread
 
 from radiomics_job.dicom.reading import PARSER_ERRORS, RTSTRUCT_CLASSES, SEG_CLASSES, strict_parsing
-from radiomics_job.dicom.sources import PREAMBLE_BYTES, files_below, is_bare
+from radiomics_job.dicom.sources import GZIP_MARK, PREAMBLE_BYTES, files_below, is_bare
 
 _TAGS = ["SOPClassUID", "StudyInstanceUID"]
 
@@ -44,7 +46,7 @@ def _headers(place: Path) -> Iterator[Header]:
         return
     for file in files:
         try:
-            with strict_parsing(), file.open("rb") as stream:
+            with strict_parsing(), _opened(file) as stream:
                 bare = is_bare(stream.read(PREAMBLE_BYTES))
                 stream.seek(0)
                 header = dcmread(stream, stop_before_pixels=True, force=bare, specific_tags=_TAGS)
@@ -52,3 +54,9 @@ def _headers(place: Path) -> Iterator[Header]:
         except PARSER_ERRORS:
             continue
         yield found
+
+
+def _opened(file: Path) -> BinaryIO:
+    with file.open("rb") as stream:
+        packed = stream.read(len(GZIP_MARK)) == GZIP_MARK
+    return cast(BinaryIO, gzip.open(file)) if packed else file.open("rb")

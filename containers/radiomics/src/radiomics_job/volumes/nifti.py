@@ -12,11 +12,10 @@ from nibabel.spatialimages import HeaderDataError
 from numpy.typing import NDArray
 
 from radiomics_job.dicom.ct_slice import LARGEST_MM
-from radiomics_job.dicom.sources import HEAD_BYTES, SourceFile, is_nifti
+from radiomics_job.dicom.sources import GZIP_MARK, HEAD_BYTES, SourceFile, is_nifti
 from radiomics_job.errors import Detail
 from radiomics_job.limits import Limits
 from radiomics_job.volumes.volume import (
-    GZIP_MARK,
     Volume,
     check_grid,
     checked_offset,

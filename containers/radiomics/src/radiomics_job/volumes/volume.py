@@ -14,7 +14,7 @@ from isal.igzip_lib import IsalError
 from numpy.typing import NDArray
 
 from radiomics_job.dicom.ct_slice import LARGEST_MM, SMALLEST_SPACING_MM
-from radiomics_job.dicom.sources import printable
+from radiomics_job.dicom.sources import GZIP_MARK, printable
 from radiomics_job.errors import Detail, ReasonCode, StudyRejectedError
 from radiomics_job.limits import MEBIBYTE, Limits
 
@@ -30,8 +30,6 @@ MOST_LABELS = 256
 _GZIP_WINDOW = 31
 _PIECE_BYTES = 1 << 18
 """Given to the inflater at a time: it copies what lies behind a member, and a bgzip file has thousands of members."""
-
-GZIP_MARK = b"\x1f\x8b"
 
 MOST_OFFSET = 16 * MEBIBYTE
 """Bytes that may stand before the voxels: NIfTI's extensions are kilobytes, and a larger number is damage."""
