@@ -146,7 +146,7 @@ def _without(table: Table, title: str) -> Table:
 def print_heading(console: Console, text: str) -> None:
     """Print the title of the lines that follow."""
     console.print()
-    console.print(Text(f"  {text}", style="bold"))
+    print_block(console, Text(text, style="bold"))
 
 
 def print_line(console: Console, text: str, style: str = "") -> None:

@@ -8,7 +8,12 @@ from cli.removal.matrix import has_column, without_column
 from cli.removal.objects import Bucket, Version, side_by_side
 from cli.removal.text import has_row, mentions, without_items, without_rows
 from multimodal.genomics.keys import SHEET_CASE, sheet_keys
-from multimodal.genomics.matrix_names import case_of_quantification, is_quantification, is_text
+from multimodal.genomics.matrix_names import (
+    case_of_quantification,
+    is_beside_quantification,
+    is_quantification,
+    is_text,
+)
 from multimodal.genomics.samplesheet import parse_samplesheet
 from multimodal.ledger.errors import BadInputError
 from multimodal.ledger.text import decode_text
@@ -98,9 +103,17 @@ def _replaced(
 
 
 def _is_text(key: str) -> bool:
-    """Whether a key is of a text: of RNA-seq only tables directly in the dataset's folder, and no reads."""
+    """Whether a key is of a text: of RNA-seq only tables of many cases, wherever they lie, and no reads.
+
+    Those in folders are not taken by the pipeline, but stay as they were uploaded (`star_salmon/….gene_counts.tsv`).
+    """
     modality, _, *path = key.split("/")
-    return modality != "genomics" or (len(path) == 1 and is_text(path[0]))
+    if modality != "genomics":
+        return True
+    name, in_folder = path[-1], len(path) > 1
+    if in_folder and (is_quantification(name) or is_beside_quantification(path)):
+        return False
+    return is_text(name) and not (in_folder and "." not in name.removesuffix(".gz"))  # without an ending: reads
 
 
 def _texts(raw: Bucket, prefix: str) -> list[tuple[Version, bytes]]:

@@ -24,6 +24,7 @@ from cli.rows import describe_features, print_features
 from cli.sources.modality import find_modalities
 from cli.sources.reads import Reads, read_reads
 from cli.sources.studies import Studies, read_studies
+from cli.sources.table_check import check_tables, require_taken_tables
 from cli.sources.tables import Tables, read_tables
 from cli.terminal import Steps, duration, plural, print_heading, print_line
 from cli.upload import Uploaded, upload_source, warn_of_left_files
@@ -93,7 +94,7 @@ def run_demo(console: Console, data: Path | None) -> int:
         0 when the studies ended as they should have (the user's own may be rejected: that is a result), otherwise 1.
     """
     if data is not None:
-        _read(data)  # a wrong folder is told before half a minute of work
+        _check(_read(data))  # a wrong folder or table is told before half a minute of work
     STATE.mkdir(exist_ok=True)
     root = Path(tempfile.mkdtemp(prefix="demo-", dir=STATE))
     started = time.monotonic()
@@ -197,6 +198,12 @@ def _read(data: Path) -> Cohort:
     details += [f"{plural(len(reads.cases), 'case')} with reads, {size_text(reads.size)}"] if reads else []
     details += [plural(len(tables.files), "clinical table")] if tables else []
     return Cohort(source, None, "; ".join(details), reads, tables)
+
+
+def _check(cohort: Cohort) -> None:
+    """Refuse tables of which nothing would be taken, as `multimodal upload` does."""
+    if cohort.tables:
+        require_taken_tables(check_tables(cohort.tables, DATASET), DATASET)
 
 
 def _count(source: Studies) -> str:

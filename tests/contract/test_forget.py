@@ -43,6 +43,8 @@ UPLOADS: list[tuple[str, bytes]] = [
     (f"genomics/{D}/manifest of reads.txt", f"{X}\tpool/one_R1.fastq.gz\n{Y}\tpool/ten_R1.fastq.gz\n".encode()),
     (f"genomics/{D}/expression.csv", f"case,TP53\n{X},1\n{Y},2\n".encode()),
     (f"genomics/{D}/GSE1.txt.gz", GZ(f"\t{X}\t{Y}\nTP53\t1\t2\n".encode())),
+    (f"genomics/{D}/star_salmon/merged.gene_counts.tsv", f"gene_id\t{X}\t{Y}\nTP53\t1\t2\n".encode()),
+    (f"genomics/{D}/{Y}/purity.csv", f"sample,purity\n{X},0.4\n{Y},0.5\n".encode()),
     (f"genomics/{D}/salmon/{X}/quant.sf", b"Name\tTPM\n"),
     (f"clinical/{D}/a/table.csv", f"Case ID,age\n{X},50\n".encode()),
     (f"clinical/{D}/a/table.csv", f"Case ID,age\n{X},51\n{Y},52\n".encode()),
@@ -84,6 +86,7 @@ LEFT = {
     *(f"imaging/{D}/{Y}/ct/1.dcm", f"imaging/{D}/_cohort.json", f"genomics/{D}/pool/ten_R1.fastq.gz"),
     *(f"genomics/{D}/GSE1.txt.gz", f"genomics/{D}/manifest of reads.txt"),
     *(f"genomics/{D}/samplesheet.csv", f"genomics/{D}/expression.csv", f"clinical/{D}/a/table.csv"),
+    *(f"genomics/{D}/star_salmon/merged.gene_counts.tsv", f"genomics/{D}/{Y}/purity.csv"),
     "clinical/other/table.csv",
     *(f"imaging/{D}/{Y}/ct/features.json", f"clinical/{D}/_state/new.jsonl.gz", f"clinical/{D}/_state/state.json"),
     *(f"clinical/{D}/1/rejected.csv", f"clinical/{D}/1/profile.json", "runs/broken/parts/00000.jsonl.gz"),
@@ -203,6 +206,8 @@ def test_nothing_of_the_subject_is_left_and_everything_of_the_other_is(filled: D
     assert set(left) == LEFT
     assert all(len(versions) == 1 for versions in left.values())
     assert left[f"clinical/{D}/a/table.csv"] == [f"Case ID,age\n{Y},52\n".encode()]
+    assert left[f"genomics/{D}/star_salmon/merged.gene_counts.tsv"] == [f"gene_id\t{Y}\nTP53\t2\n".encode()]
+    assert left[f"genomics/{D}/{Y}/purity.csv"] == [f"sample,purity\n{Y},0.5\n".encode()]
     assert left[f"clinical/{D}/_state/new.jsonl.gz"] == [f'["g","{Y}"]\n'.encode()]
     assert json.loads(left[f"clinical/{D}/1/profile.json"][0]) == {"cases": [case_hash(Y)]}
     now = items(filled)

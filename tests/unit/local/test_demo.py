@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from cli.errors import UsageError
+from cli.errors import CommandError, UsageError
 from cli.ledger import Unit
 from cli.project import DEMO_OUTPUT
 from cli.sources.studies import Studies
@@ -101,6 +101,14 @@ def test_a_folder_of_all_three_modalities_is_taken_whole(
 def test_a_table_alone_is_enough(tmp_path: Path) -> None:
     cohort = demo._read(put(tmp_path, "a.csv"))
     assert (cohort.source.studies, cohort.reads, cohort.detail) == ([], None, "1 clinical table")
+
+
+def test_a_table_that_would_be_refused_is_told_before_the_cloud_starts(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(demo, "_show", lambda *_: pytest.fail("the cloud was started"))
+    with pytest.raises(CommandError, match="1 table would be refused"):
+        demo.run_demo(Screen(), put(tmp_path, "a.csv"))
 
 
 @pytest.mark.parametrize("code", [0, 1])
