@@ -113,7 +113,7 @@ def _may_be_above(line: bytes, after_version: bool) -> bool:
 
 
 def _uncommented(text: bytes) -> bytes:
-    """Return the text with a header that is written as a comment (`#chr`, `#NAME`, `#OTU ID`) as a header."""
+    """Return the text with a header that is written as a comment (`#chr`, `#NAME`, `#ID`) as a header."""
     line, _, below = text.lstrip(_MARK).partition(b"\n")
     columns = line.count(b"\t")
     is_header = line.startswith(b"#") and columns and below.partition(b"\n")[0].count(b"\t") == columns

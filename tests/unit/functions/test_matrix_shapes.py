@@ -125,7 +125,7 @@ SHAPES: dict[str, tuple[str, str, dict[str, Any]]] = {
     ),
     "biom, as a table": (
         "m.txt",
-        "\ufeff# Constructed from biom file\r\n#OTU ID\tR01-001\tR01-002\r\nVIM\t3\t7\r\nCD44\t0\t1.5\r\n",
+        "\ufeff# Constructed from biom file\r\n#ID\tR01-001\tR01-002\r\nVIM\t3\t7\r\nCD44\t0\t1.5\r\n",
         {},
     ),
     "a header twice, once as a comment": (
@@ -591,6 +591,8 @@ def test_a_name_that_says_no_expression_refuses_the_file(name: str) -> None:
         ("R01-001_R1.fastq.bz2", "unpack it"),
         ("hg38.fa.gz", "genomics/_references/"),
         ("x.pdbx", "not inside a case"),
+        ("salmon_tx2gene.tsv", "is called tx2gene.tsv"),
+        ("tx2gene.csv", "is called tx2gene.tsv"),
     ],
 )
 def test_a_file_beside_the_cases_is_called_what_it_is(name: str, said: str) -> None:
