@@ -15,7 +15,7 @@ from cli.sources.reads import Reads
 from cli.sources.tables import Tables
 from cli.terminal import plural
 from multimodal.genomics.matrix_names import is_quantification
-from multimodal.ledger.errors import BadInputError, ConfigurationError, Reason
+from multimodal.ledger.errors import BadInputError, ConfigurationError, MultimodalError, Reason
 from multimodal.ledger.ports import Ledger
 
 if TYPE_CHECKING:
@@ -115,6 +115,9 @@ def check_table(
         raise CommandError(f"{file.path} cannot be read: {error.strerror}.", hint="Check its permissions.") from error
     except BadInputError as error:
         return TableCheck(file, problem=f"{error.reason_code}: {error.message}.")
+    except MultimodalError as error:  # a fault of the reader, told without the cell that it fell over
+        hint = "It is a fault of this program, which the pipeline would have, too: please report it."
+        raise CommandError(f"{file.path} could not be read to its end: {error}.", hint=hint) from error
 
 
 def _kind_of(modality: Modality, dataset: str) -> "TableKind | None":

@@ -63,7 +63,8 @@ _FIRST_COLUMNS = _words(
 _KINDS = _words(
     """
     count counts rawcount rawcounts normalizedcount normalizedcounts scaledestimate transcriptid tpm fpkm rpkm cpm
-    fpkmuq medianlengthnormalized signal avgsignal value values expression expr level abundance zscore zscores vst rlog
+    fpkmuq medianlengthnormalized signal avgsignal value values expression expr level abundance
+    numreads estcounts expectedcount readcount zscore zscores vst rlog
     logtpm logfpkm logcpm log2tpm log2fpkm log2rpkm log2cpm log2count log2counts log2tpm1 log2fpkm1 log2cpm1 log2counts1
     log2expression log2signal
     """
@@ -158,10 +159,10 @@ def _check_cases(names: Sequence[str], keys: Sequence[str], lead: int, cases: Se
         reject_long_table(names[int(lead == 1) :])  # Xena calls the column of genes `sample`
     if not cases:
         raise invalid_matrix("it has no column of a case")
-    if is_of_nobody or all(keys[at] in _KINDS for at in cases):
+    if is_of_nobody or any(keys[at] in _KINDS for at in cases):
+        named = next((names[at] for at in cases if keys[at] in _KINDS), names[cases[0]])
         raise invalid_matrix(
-            f"its column {names[cases[0]]!r} says what it holds, and nothing says of which case; call the column by "
-            "the case"
+            f"its column {named!r} says what it holds, and nothing says of which case; call the column by the case"
         )
 
 

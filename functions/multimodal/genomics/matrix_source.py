@@ -11,7 +11,7 @@ from multimodal.genomics.keys import is_case_name
 from multimodal.genomics.matrix_cases import CaseRows, MatrixCases, Row
 from multimodal.genomics.matrix_format import MAX_COLUMNS, invalid_matrix, is_no_name
 from multimodal.genomics.matrix_names import case_of_quantification, is_quantification, said_by, says_logarithms
-from multimodal.genomics.quantification import Genes, Quantification, find_headerless, find_quantification
+from multimodal.genomics.quantification import Genes, Quantification, find_headerless, find_quantification, is_linear
 
 _HEAD_ROWS, _HEAD_CELLS = 50, 50_000
 """Rows that are looked at to tell columns apart."""
@@ -57,6 +57,8 @@ def matrix_cases(
         return _quantified(found, chain([(1, names)], rows), config, path, {})
     if (found := find_quantification(names, head, matrix)) is not None:
         return _quantified(found, rows, config, path, genes() if found.needs_genes else {})
+    if is_named_so and not path.lower().removesuffix(".gz").endswith(".counts"):
+        raise invalid_matrix("it is called as a program's quantification, and its columns are not that program's")
     _check_name(path, matrix)
     if _has_genes(names, config):
         in_head = [*zip(*(cells for _, cells in head if len(cells) == len(names)), strict=True)]
@@ -179,5 +181,7 @@ def _quantified(
         raise invalid_matrix(
             "it is the quantification of one sample, and its name does not say whose; upload it as <case>/<file>"
         )
+    if is_quantification(path.rpartition("/")[2]) and config.require_matrix().scale != "linear":
+        raise is_linear()
     columns = GeneColumns(lead=(0, 1), cases=(2,), names=(case,), left_out=())
-    return GeneRows(columns, 3, found.rows(rows, genes), config, "quantification")
+    return GeneRows(columns, 3, found.rows(rows, genes, config.require_matrix()), config, "quantification")

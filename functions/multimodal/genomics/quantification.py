@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from multimodal.genomics.config import ExpressionUnit, MatrixConfig
 from multimodal.genomics.gene_columns import reject_long_table
 from multimodal.genomics.matrix_cases import Row
-from multimodal.genomics.matrix_format import invalid_matrix
+from multimodal.genomics.matrix_format import CellError, invalid_matrix, read_values
 from multimodal.genomics.matrix_names import TX2GENE
+from multimodal.ledger.errors import BadInputError
 
 _WORDS = re.compile(r"[^a-z0-9]+")
 
@@ -65,7 +66,7 @@ class Quantification:
     other_strand_at: int | None = None
     """Where the counts of the other strand are, if those of one were asked for."""
 
-    def rows(self, rows: Iterable[Row], genes: Genes) -> Iterator[Row]:
+    def rows(self, rows: Iterable[Row], genes: Genes, matrix: MatrixConfig) -> Iterator[Row]:
         """Yield rows of gene id, symbol and value.
 
         Parameters
@@ -73,6 +74,7 @@ class Quantification:
         rows : iterable of Row
         genes : mapping
             Transcript → gene id and symbol, as `tx2gene.tsv` has them.
+        matrix : MatrixConfig
 
         Raises
         ------
@@ -85,7 +87,9 @@ class Quantification:
                 "gene_name) beside the cases and retry, or upload the table of genes (salmon quant --geneMap writes "
                 "quant.genes.sf)"
             )
-        return self._summed(rows, genes) if self.has_transcripts else self._listed(rows)
+        if self.has_transcripts and matrix.scale != "linear":
+            raise is_linear()
+        return self._summed(rows, genes, matrix) if self.has_transcripts else self._listed(rows)
 
     def _listed(self, rows: Iterable[Row]) -> Iterator[Row]:
         taken = other = 0
@@ -107,7 +111,7 @@ class Quantification:
             raise invalid_matrix(f"row {number} has {len(cells)} cells")
         return cells[self.gene_at], "" if self.symbol_at is None else cells[self.symbol_at]
 
-    def _summed(self, rows: Iterable[Row], genes: Genes) -> Iterator[Row]:
+    def _summed(self, rows: Iterable[Row], genes: Genes, matrix: MatrixConfig) -> Iterator[Row]:
         sums: dict[tuple[str, str], float] = {}
         for number, cells in rows:
             label, symbol = self._names(number, cells)
@@ -118,12 +122,27 @@ class Quantification:
                         f"row {number} has a transcript that {TX2GENE} lacks; upload that of the same run"
                     )
                 gene = genes[label]
-            try:
-                sums[gene] = sums.get(gene, 0.0) + float(cells[self.value_at])
-            except ValueError:
-                raise invalid_matrix(f"row {number} has no number") from None
+            sums[gene] = sums.get(gene, 0.0) + _value(number, cells[self.value_at], matrix)
         for number, ((gene_id, symbol), total) in enumerate(sums.items(), start=2):
-            yield number, [gene_id, symbol, repr(total)]
+            text = repr(total)
+            yield number, [gene_id, symbol, text.replace(".", ",") if matrix.decimal == "comma" else text]
+
+
+def _value(number: int, cell: str, matrix: MatrixConfig) -> float:
+    """Return a transcript's value: a sum hides one that is missing, negative or no number."""
+    try:
+        (value,) = read_values([cell], matrix, frozenset())
+    except CellError as error:
+        raise invalid_matrix(f"row {number}: {error.message}") from None
+    return value or 0.0
+
+
+def is_linear() -> BadInputError:
+    """Return the error of a quantification for a dataset of logarithms."""
+    return invalid_matrix(
+        "it is a program's quantification, whose values are linear, and the dataset says scale: log2_plus_1; set "
+        "genomics.matrix.scale: linear, raise group_version and deploy"
+    )
 
 
 def _count(cells: Sequence[str], at: int) -> int:
@@ -145,7 +164,7 @@ def find_quantification(names: Sequence[str], head: Sequence[Row], matrix: Matri
         `MATRIX_INVALID` when it has no value of the dataset's unit.
     """
     keys = [_WORDS.sub("", name.lower()) for name in names]
-    units = {_VALUES[key]: at for at, key in enumerate(keys) if key in _VALUES}
+    units = {_VALUES[key]: at for at, key in reversed([*enumerate(keys)]) if key in _VALUES}
     genes = [at for key in _GENES for at, found in enumerate(keys) if found == key]
     if not units or not genes or keys[0] not in _FIRST:
         return None
@@ -155,7 +174,12 @@ def find_quantification(names: Sequence[str], head: Sequence[Row], matrix: Matri
         value_at = keys.index(_STRANDED[matrix.strandedness])
         other_at = next(keys.index(key) for strand, key in _STRANDED.items() if strand != matrix.strandedness)
     if value_at is None:
-        raise invalid_matrix(f"it has {', '.join(units)}, and the dataset says unit: {matrix.unit}")
+        raise invalid_matrix(f"it has {', '.join(reversed(units))}, and the dataset says unit: {matrix.unit}")
+    twice = [names[at] for at, key in enumerate(keys) if _VALUES.get(key) == matrix.unit]
+    if len(twice) > 1:
+        raise invalid_matrix(f"its columns {' and '.join(twice)} both hold {matrix.unit}; leave the one that is meant")
+    if keys[value_at] == "unstranded" and matrix.strandedness in _STRANDED:
+        raise invalid_matrix(f"it has no column of the strand that the dataset names ({matrix.strandedness})")
     symbol_at = next((at for at, key in enumerate(keys) if key in _SYMBOLS and at != genes[0]), None)
     labels = [cells[genes[0]] for _, cells in head if len(cells) > genes[0]]
     if keys[0] == "transcriptid" and "geneid" in keys:  # RSEM's isoforms
@@ -173,11 +197,13 @@ def read_tx2gene(lines: Iterable[str]) -> dict[str, tuple[str, str]]:
 
 def find_headerless(first_row: Sequence[str], matrix: MatrixConfig) -> Quantification | None:
     """Recognise STAR's and HTSeq's counts, which have no header, by the first of their rows."""
-    is_count = len(first_row) in {2, 4} and all(cell.strip().isdigit() for cell in first_row[1:])
-    if not is_count:
+    numbers = [cell.strip().isdigit() for cell in first_row[1:]]
+    has_symbols = numbers == [False, True]  # HTSeq's --additional-attr
+    if not has_symbols and not (len(numbers) in {1, 3} and all(numbers)):
         return None
     if matrix.unit != "counts":
         raise invalid_matrix(f"it has counts, and the dataset says unit: {matrix.unit}")
-    value_at = _STAR[matrix.strandedness] if len(first_row) == 4 else 1
-    other_at = {2: 3, 3: 2}.get(value_at)
-    return Quantification(0, None, value_at, has_transcripts=False, other_strand_at=other_at)
+    if has_symbols or len(numbers) == 1:
+        return Quantification(0, 1 if has_symbols else None, len(numbers), has_transcripts=False)
+    value_at = _STAR[matrix.strandedness]
+    return Quantification(0, None, value_at, has_transcripts=False, other_strand_at={2: 3, 3: 2}.get(value_at))

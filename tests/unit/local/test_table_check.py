@@ -149,6 +149,24 @@ def test_a_table_that_takes_too_long_is_read_in_part(tmp_path: Path) -> None:
     assert 0 < check.counts["rows"] < 2_500
 
 
+def test_a_fault_of_the_reader_is_told_without_a_stack_trace(
+    tmp_path: Path, keys: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nor with the cell that it fell over."""
+
+    def fail(*_: object) -> None:
+        raise ValueError("Jane Doe")
+
+    monkeypatch.setattr("multimodal.clinical.table.Encoder.encode", fail)
+    path = table(tmp_path / "good.csv", HEADER)
+    for command in ("plan", "upload"):
+        assert cli.main.main([command, str(path), "--dataset", DATASET]) == 1
+        error = capsys.readouterr().err
+        assert "could not be read to its end: ValueError at " in error
+        assert "Jane" not in error
+    assert keys == []
+
+
 def matrix(path: Path, value: str) -> Path:
     path.write_text(f"gene\tR01-001\tR01-002\nVIM\t1\t2\nCD44\t{value}\t3\nGAPDH\t5\t6\n", encoding="utf-8")
     return path
