@@ -41,8 +41,9 @@ class Bucket:
     def versions(self, prefix: str, delimiter: str = "") -> Iterator[Version]:
         """Yield every version and every delete marker below a prefix, as far as a delimiter, if one is given."""
         listing = self.deployment.s3.get_paginator("list_object_versions")
-        pages = listing.paginate(Bucket=self.name, Prefix=prefix, Delimiter=delimiter)
-        for page in pages:
+        whole = listing.paginate(Bucket=self.name, Prefix=prefix)
+        narrowed = listing.paginate(Bucket=self.name, Prefix=prefix, Delimiter=delimiter)
+        for page in narrowed if delimiter else whole:
             for each in page.get("Versions", []):
                 yield Version(self.name, each["Key"], each["VersionId"], each["IsLatest"], size=each["Size"])
             for mark in page.get("DeleteMarkers", []):

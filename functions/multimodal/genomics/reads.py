@@ -35,8 +35,8 @@ _NOT_TAKEN = {
     r"\.(bz2|zst|xz|7z|rar|tar|tgz|zip|tar\.gz|lz4|lzma|z|br)$": "packed in a way that is not read; unpack it and "
     "upload what is in it (reads as .fastq.gz)",
     r"\.(gpg|pgp|c4gh|enc|aes|crypt4gh)$": "encrypted; decrypt it and upload .fastq.gz",
-    r"\.(fastq|fq)(\.gz)?(\.\d+|\.bak|\.old|\.orig|~)$": "a copy, or a second download of a file; take it away, or give "
-    "it a name of its own that ends in .fastq.gz",
+    r"\.(fastq|fq)(\.gz)?(\.\d+|\.bak|\.old|\.orig|~)$": "a copy, or a second download of a file; take it away, or "
+    "give it a name of its own that ends in .fastq.gz",
     r"\.(bcl|cbcl|filter|locs)(\.gz|\.bgzf)?$": "raw output of a sequencer; demultiplex it first (BCL Convert)",
     r"\.(fa|fasta|fna)(\.gz)?$": "sequences without qualities; upload the FASTQ files (a reference belongs to "
     "genomics/_references/<name>/)",
