@@ -30,7 +30,7 @@ from multimodal.clinical.config import DAYS_PER_UNIT
 from multimodal.clinical.dates import month_of
 from multimodal.clinical.headers import AGE, in_words
 from multimodal.clinical.names import is_name
-from multimodal.clinical.phi import kind_of
+from multimodal.clinical.phi import is_old, kind_of
 
 _LONGEST_VALUE = 256
 
@@ -262,6 +262,8 @@ def of_no_use(facts: Facts, equal_to: str | None) -> str:
         return "says units, which are no facts of a patient"
     if _numbers_the_rows(facts):
         return "numbers the rows, which is no fact of a patient and may tell how they were sorted"
+    if AGE.search(in_words(facts.source)) and any(map(is_old, facts.no_numbers)):
+        return "has ages above 89, which identify a person: make one level of them all, such as 90+"
     if _repeats_a_name(facts):
         return "its cells repeat the name of what they hold: write only what stands behind the colon, under that name"
     if facts.source.lower() in REDCAP or _is_status_of_form(facts):

@@ -163,6 +163,18 @@ def _as_seen(cell: str) -> str:
     return "".join(c for c in unicodedata.normalize("NFKC", cell) if unicodedata.category(c) != "Cf")
 
 
+def is_old(level: str) -> bool:
+    """Return whether a level of an age is of ages above 89 alone, or ends above it.
+
+    Examples
+    --------
+    >>> [is_old(level) for level in ("95", "90-94", "80-89", "90+", ">=85", "90 and over")]
+    [True, True, False, False, False, False]
+    """
+    ages = [int(number) for number in re.findall(r"\d{1,3}", level)]
+    return bool(ages) and max(ages) > MAX_AGE and not re.search(r"[+<>≤≥]|\b(over|older|above|and|more)\b", level)
+
+
 class IdentifierGate:
     """Counts suspicious cells of a table by column and kind; never keeps a value beyond the reading of the table."""
 
