@@ -10,6 +10,7 @@ from botocore.exceptions import ClientError
 from rich.console import Console
 
 from cli.deployment import Deployment, described_datasets, lacks_section, there_are
+from cli.draft.left import LOOK, checks_left
 from cli.errors import CommandError, UsageError
 from cli.fetch import read_source
 from cli.project import PROGRAM, shown
@@ -78,6 +79,8 @@ def plan_files(
     curves = packing_curves(plan, figures)
     whose = f"of the stack {deployment.stack}" if deployment else "of template.yaml (--stack NAME: a stack's)"
     print_line(console, f"For dataset {dataset}, with the parameters {whose}", style="dim")
+    for left in checks_left([dataset]):
+        print_line(console, f"! {left}. {LOOK}", style="yellow")
     print_plan(console, plan, curves, there_are(known, deployment))
     if output:
         save_plan(console, output, plan, curves, figures, dataset)

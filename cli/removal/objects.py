@@ -38,10 +38,12 @@ class Bucket:
     deployment: Deployment
     name: str
 
-    def versions(self, prefix: str) -> Iterator[Version]:
-        """Yield every version and every delete marker below a prefix."""
-        pages = self.deployment.s3.get_paginator("list_object_versions").paginate(Bucket=self.name, Prefix=prefix)
-        for page in pages:
+    def versions(self, prefix: str, delimiter: str = "") -> Iterator[Version]:
+        """Yield every version and every delete marker below a prefix, as far as a delimiter, if one is given."""
+        listing = self.deployment.s3.get_paginator("list_object_versions")
+        whole = listing.paginate(Bucket=self.name, Prefix=prefix)
+        narrowed = listing.paginate(Bucket=self.name, Prefix=prefix, Delimiter=delimiter)
+        for page in narrowed if delimiter else whole:
             for each in page.get("Versions", []):
                 yield Version(self.name, each["Key"], each["VersionId"], each["IsLatest"], size=each["Size"])
             for mark in page.get("DeleteMarkers", []):

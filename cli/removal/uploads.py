@@ -1,6 +1,6 @@
 """What the raw bucket holds of a subject: its own folders, its reads by the sample sheet, and its rows in tables."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 
 from cli.removal.findings import Finding
@@ -19,7 +19,8 @@ from multimodal.ledger.errors import BadInputError
 from multimodal.ledger.text import decode_text
 
 _LISTS = ("imaging/{}/_cohort.json", "datasets/{}/_build.json")
-_TABLES = ("genomics/{}/", "clinical/{}/", "imaging/{}/_manifest.csv")
+_TABLES = {"genomics/{}/": "", "clinical/{}/": "", "imaging/{}/": "/"}
+"""Where tables may be → what divides folders that hold none: images lie in folders."""
 
 
 def is_of(key: str, subject: str) -> bool:
@@ -50,8 +51,8 @@ def find_uploads(raw: Bucket, dataset: str, subject: str) -> Iterator[Finding]:
         yield Finding(f"reads that the sample sheet of genomics/{dataset}/ gives to the subject", reads)
     for pattern in _LISTS:
         yield from _listed(raw, pattern.format(dataset), subject)
-    for pattern in _TABLES:
-        yield from _rows(raw, pattern.format(dataset), subject)
+    for pattern, delimiter in _TABLES.items():
+        yield from _rows(raw, raw.versions(pattern.format(dataset), delimiter), subject)
 
 
 def _sheeted_reads(raw: Bucket, dataset: str, subject: str) -> Iterator[Version]:
@@ -70,14 +71,15 @@ def _sheeted_reads(raw: Bucket, dataset: str, subject: str) -> Iterator[Version]
 
 
 def _listed(raw: Bucket, key: str, subject: str) -> Iterator[Finding]:
-    named = [version for version, text in _texts(raw, key) if mentions(text, subject)]
+    named = [version for version, text in _texts(raw, raw.versions(key)) if mentions(text, subject)]
     yield from _replaced(f"a list in {key}", named, lambda text: without_items(text, subject), is_table=False)
 
 
-def _rows(raw: Bucket, prefix: str, subject: str) -> Iterator[Finding]:
+def _rows(raw: Bucket, versions: Iterable[Version], subject: str) -> Iterator[Finding]:
     found: dict[str, list[Version]] = {}
     columns: dict[str, list[Version]] = {}
-    for version, text in _texts(raw, prefix):
+    tables = (version for version in versions if _is_table(version.key))
+    for version, text in _texts(raw, tables):
         if is_of(version.key, subject):
             continue
         if version.key.startswith("genomics/") and has_column(text, subject):
@@ -102,20 +104,21 @@ def _replaced(
             yield Finding(what, (version,), version, without, is_table)
 
 
-def _is_text(key: str) -> bool:
-    """Whether a key is of a text: of RNA-seq only tables of many cases, wherever they lie, and no reads.
+def _is_table(key: str) -> bool:
+    """Whether a key is of a table: beside reads and images by its name, and no quantification of one sample.
 
-    Those in folders are not taken by the pipeline, but stay as they were uploaded (`star_salmon/….gene_counts.tsv`).
+    Those that the pipeline does not take stay as they were uploaded (`star_salmon/….gene_counts.tsv`).
     """
     modality, _, *path = key.split("/")
-    if modality != "genomics":
+    if modality == "clinical":
         return True
     name, in_folder = path[-1], len(path) > 1
     if in_folder and (is_quantification(name) or is_beside_quantification(path)):
         return False
-    return is_text(name) and not (in_folder and "." not in name.removesuffix(".gz"))  # without an ending: reads
+    has_ending = "." in name.removesuffix(".gz")  # without one it may be reads, or an image
+    return is_text(name) and (has_ending or (modality == "genomics" and not in_folder))
 
 
-def _texts(raw: Bucket, prefix: str) -> list[tuple[Version, bytes]]:
-    versions = [version for version in raw.versions(prefix) if _is_text(version.key)]
-    return list(zip(versions, side_by_side(raw.read, versions), strict=True))
+def _texts(raw: Bucket, versions: Iterable[Version]) -> list[tuple[Version, bytes]]:
+    found = list(versions)
+    return list(zip(found, side_by_side(raw.read, found), strict=True))

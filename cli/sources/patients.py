@@ -54,7 +54,12 @@ def reject_mixed_patients(studies: list[Study]) -> list[str]:
     everybody = set[str]().union(*patients.values())
     if len(everybody) == 1 and everybody.isdisjoint(patients):
         _reject_other_level(studies[0].files[0].path, *everybody)
-    return [subject for subject, found in patients.items() if found - {subject}]
+    return [subject for subject, found in patients.items() if any(_bare(name) != _bare(subject) for name in found)]
+
+
+def _bare(identifier: str) -> str:
+    """Return letters and digits alone, which is what the job compares (`PATIENT_ID_DIFFERS`)."""
+    return "".join(filter(str.isalnum, identifier)).casefold()
 
 
 def _reject_other_level(file: Path, patient: str) -> None:

@@ -33,6 +33,7 @@ UPLOADS: list[tuple[str, bytes]] = [
     *((f"imaging/{D}/{case}/ct/1.dcm", b"slice") for case in (X, X, Y)),
     (f"imaging/{D}/{X}.zip", b"in no subject's folder"),
     (f"imaging/{D}/_cohort.json", json.dumps({"subjects": [X, Y]}).encode()),
+    (f"imaging/{D}/scans.tsv", f"participant_id\tage\n{X}\t50\n{Y}\t52\n".encode()),
     (f"genomics/{D}/{X}/a_R1.fastq.gz", b"reads"),
     (f"genomics/{D}/pool/one_R1.fastq.gz", b"reads"),
     (f"genomics/{D}/pool/ten_R1.fastq.gz", b"reads"),
@@ -87,7 +88,7 @@ LEFT = {
     *(f"genomics/{D}/GSE1.txt.gz", f"genomics/{D}/manifest of reads.txt"),
     *(f"genomics/{D}/samplesheet.csv", f"genomics/{D}/expression.csv", f"clinical/{D}/a/table.csv"),
     *(f"genomics/{D}/star_salmon/merged.gene_counts.tsv", f"genomics/{D}/{Y}/purity.csv"),
-    "clinical/other/table.csv",
+    *("clinical/other/table.csv", f"imaging/{D}/scans.tsv"),
     *(f"imaging/{D}/{Y}/ct/features.json", f"clinical/{D}/_state/new.jsonl.gz", f"clinical/{D}/_state/state.json"),
     *(f"clinical/{D}/1/rejected.csv", f"clinical/{D}/1/profile.json", "runs/broken/parts/00000.jsonl.gz"),
     *("runs/broken/plan.json", "runs/other/plan.json"),
@@ -208,6 +209,7 @@ def test_nothing_of_the_subject_is_left_and_everything_of_the_other_is(filled: D
     assert left[f"clinical/{D}/a/table.csv"] == [f"Case ID,age\n{Y},52\n".encode()]
     assert left[f"genomics/{D}/star_salmon/merged.gene_counts.tsv"] == [f"gene_id\t{Y}\nTP53\t2\n".encode()]
     assert left[f"genomics/{D}/{Y}/purity.csv"] == [f"sample,purity\n{Y},0.5\n".encode()]
+    assert left[f"imaging/{D}/scans.tsv"] == [f"participant_id\tage\n{Y}\t52\n".encode()]
     assert left[f"clinical/{D}/_state/new.jsonl.gz"] == [f'["g","{Y}"]\n'.encode()]
     assert json.loads(left[f"clinical/{D}/1/profile.json"][0]) == {"cases": [case_hash(Y)]}
     now = items(filled)

@@ -142,7 +142,10 @@ def _parse_case(dataset: str, case: str, path: list[str]) -> UploadKey:
     if is_beside_quantification(path):
         return _key(KeyKind.IGNORED, dataset)
     formats = filter(None, map(rule_against_format, path))  # a Zarr store is a folder
-    return _ignored_or_rejected(dataset, path[-1], next(formats, "") or rule_against_reads(path[-1]))
+    rule = next(formats, "") or rule_against_reads(path[-1], "")
+    if not rule and is_notice(path[-1]):
+        return _key(KeyKind.IGNORED, dataset)
+    return _ignored_or_rejected(dataset, path[-1], rule or rule_against_reads(path[-1]))
 
 
 def _checked_reads(dataset: str, unit: Unit, path: list[str]) -> UploadKey:

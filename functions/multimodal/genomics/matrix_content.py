@@ -67,7 +67,7 @@ def _damaged(how: str) -> BadInputError:
 
 
 class Preamble:
-    """What GCT and GEO write above the header: GCT its version and sizes, GEO lines that begin with `!`.
+    """What stands above the header: GCT's version and sizes, GEO's lines that begin with `!`, comments.
 
     Attributes
     ----------
@@ -91,10 +91,12 @@ class Preamble:
             held += piece
             while True:
                 line, newline, following = held.partition(b"\n")
-                if not newline and len(held) < MAX_LINE and _may_be_above(held, after_version):
+                is_open = not newline and _may_be_above(held, after_version)
+                is_comment = line.lstrip(_MARK).startswith(b"#") and b"\n" not in following  # what is below it tells
+                if (is_open or is_comment) and len(held) < MAX_LINE:
                     break
                 if not newline or not _may_be_above(line, after_version):
-                    yield held
+                    yield _uncommented(held)
                     yield from pieces
                     return
                 if after_version:
@@ -102,12 +104,20 @@ class Preamble:
                 after_version = line.lstrip(_MARK).startswith(b"#1.")
                 held = following
                 yield b"\n"
-        yield held
+        yield _uncommented(held)
 
 
 def _may_be_above(line: bytes, after_version: bool) -> bool:
     start = line.lstrip(_MARK).lstrip(b' "\t\r')
-    return after_version or not start or start.startswith((b"!", b"#1."))
+    return after_version or not start or start.startswith((b"!", b"#1.")) or (start[:1] == b"#" and b"\t" not in start)
+
+
+def _uncommented(text: bytes) -> bytes:
+    """Return the text with a header that is written as a comment (`#chr`, `#NAME`, `#ID`) as a header."""
+    line, _, below = text.lstrip(_MARK).partition(b"\n")
+    columns = line.count(b"\t")
+    is_header = line.startswith(b"#") and columns and below.partition(b"\n")[0].count(b"\t") == columns
+    return text.lstrip(_MARK).lstrip(b"# ") if is_header else text
 
 
 def _columns_about_genes(line: bytes) -> int:

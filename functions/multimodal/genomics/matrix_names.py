@@ -33,6 +33,7 @@ _LIKE_A_SHEET = re.compile(
     re.IGNORECASE,
 )
 """Other names for sheets of samples: as a matrix one would fail, and reads be taken without what it says of them."""
+_LIKE_TX2GENE = re.compile(r"(?:.*[._-])?tx2gene[^/]*\.(?:csv|tsv|txt)(?:\.gz)?$", re.IGNORECASE)
 _OTHER_FORMATS = {
     "h5ad|h5mu|zarr|zarr.zip": "a file of AnnData; save adata.to_df().T with to_csv(…, sep='\\t')",
     "loom": "a loom file; read it with anndata.read_loom, and save adata.to_df().T with to_csv(…, sep='\\t')",
@@ -73,6 +74,10 @@ SPREADSHEET_RULE = "spreadsheets are not taken; save the sheet as tab-separated 
 SHEET_RULE = (
     "sheets that say whose reads are whose are called samplesheet.csv (sample,fastq_1,fastq_2), fastq_list.csv or "
     "accessions.csv (sample,accession), in small letters; rename it (tabs are fine), or leave out a sequencer's own"
+)
+TX2GENE_RULE = (
+    f"the table of transcripts and genes is called {TX2GENE}, in small letters and with tabs, and lies directly under "
+    "genomics/<dataset>/; rename it"
 )
 ARCHIVE_RULE = "archives are not taken; unpack it and upload what is in it"
 _AS_TEXT = "as text (.tsv or .csv, also gzipped), one row a gene and one column a case, or the other way round"
@@ -131,7 +136,7 @@ def is_text(name: str) -> bool:
 
 def is_matrix(name: str) -> bool:
     """Whether a file directly in a dataset's folder may be a matrix; its content decides."""
-    return is_text(name) and not is_notice(name) and not _LIKE_A_SHEET.match(name) and name != TX2GENE
+    return is_text(name) and not (is_notice(name) or _LIKE_A_SHEET.match(name) or _LIKE_TX2GENE.match(name))
 
 
 def is_quantification(name: str) -> bool:
@@ -145,6 +150,8 @@ def rule_against(name: str) -> str:
         return ""
     if _LIKE_A_SHEET.match(name):
         return SHEET_RULE
+    if _LIKE_TX2GENE.match(name) and name != TX2GENE:
+        return TX2GENE_RULE
     if _SPREADSHEET.search(name):
         return SPREADSHEET_RULE
     return rule_against_format(name) or (ARCHIVE_RULE if _ARCHIVE.search(name) else "")

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 _ENDING = re.compile(r"\.(fastq|fq)(\.gz)?$", re.IGNORECASE)
 _SRA_ENDING = re.compile(r"\.sra$", re.IGNORECASE)
 _IGNORABLE = re.compile(
-    r"^\._|^~\$|_fastqc\.zip$|^desktop\.ini$|\.(md5|md5sum|md5sums|sha1|sha256|crc32|crc|sfv|gzi|fai|bai|crai|csi|tbi|idx"
+    r"^\._|^~\$|_fastqc\.zip$|^desktop\.ini$|\.(md5|md5sums?|sha\d{1,3}(?:sums?)?|crc32|crc|sfv|gzi|fai|bai|crai|csi|tbi|idx"
     r"|vdbcache|png|jpe?g|svg|gif|html?|log|ya?ml)$",
     re.IGNORECASE,
 )
@@ -31,19 +31,23 @@ _OF_NO_SAMPLE = (
 
 _NOT_TAKEN = {
     r"\.ora$": "reads compressed by ORA; decompress them (orad, or DRAGEN's --enable-ora-decompression) to .fastq.gz",
-    r"\.(bam|cram|sam)$": "aligned reads; make reads of them again (samtools collate, samtools fastq -1 R1 -2 R2)",
-    r"\.(bz2|zst|xz|7z|rar|tar|tgz|zip|tar\.gz)$": "packed in a way that quantifiers do not read; unpack it and upload "
-    ".fastq.gz",
+    r"\.(u?bam|cram|sam)$": "aligned reads; make reads of them again (samtools collate, samtools fastq -1 R1 -2 R2)",
+    r"\.(bz2|zst|xz|7z|rar|tar|tgz|zip|tar\.gz|lz4|lzma|z|br)$": "packed in a way that is not read; unpack it and "
+    "upload what is in it (reads as .fastq.gz)",
+    r"\.(gpg|pgp|c4gh|enc|aes|crypt4gh)$": "encrypted; decrypt it and upload .fastq.gz",
+    r"\.(fastq|fq)(\.gz)?(\.\d+|\.bak|\.old|\.orig|~)$": "a copy, or a second download of a file; take it away, or "
+    "give it a name of its own that ends in .fastq.gz",
     r"\.(bcl|cbcl|filter|locs)(\.gz|\.bgzf)?$": "raw output of a sequencer; demultiplex it first (BCL Convert)",
     r"\.(fa|fasta|fna)(\.gz)?$": "sequences without qualities; upload the FASTQ files (a reference belongs to "
     "genomics/_references/<name>/)",
-    r"\.(part|partial|filepart|crdownload|download|tmp|aspx|aspera-ckpt)$": "a transfer that has not ended; upload the "
-    "whole file",
+    r"\.(part|partial|aria2|filepart|crdownload|download|tmp|aspx|aspera-ckpt)$": "a transfer that has not ended; "
+    "upload the whole file",
     r"^[SED]RR\d{6,9}(\.(sra)?lite)?(\.\d)?$": "an object of the Sequence Read Archive; call it <run>.sra",
     r"\.(spring|dsrc|qual|csfasta|csfastq)$": "reads in a format that quantifiers do not read; make .fastq.gz of it",
     r"\.(fast5|pod5)$": "signals of nanopores; only short reads can be quantified",
     r"_sequence\.txt(\.gz)?$": "reads of an early sequencer by their name; call them _1.fastq.gz and _2.fastq.gz",
-    r"\.(csv|tsv|txt|tab)\.gz$": "a table; a matrix of expression lies directly under genomics/<dataset>/",
+    r"\.(csv|tsv|txt|tab)\.gz$|\.(gct|cct|sf|counts|\w*results)(\.gz)?$": "a table; a matrix of expression "
+    "lies directly under genomics/<dataset>/",
     r"[._-]I[12](?:[._]\d{3})?\.(fastq|fq)(\.gz)?$": "an index read (barcodes); name the reads, _R1 and _R2",
     rf"^{_OF_NO_SAMPLE}.*\.(fastq|fq)(\.gz)?$": "reads of no sample, or of the sequencer's control",
 }

@@ -118,6 +118,21 @@ SHAPES: dict[str, tuple[str, str, dict[str, Any]]] = {
         '"VIM"\t3\t7\n"CD44"\t0\t1.5\n!series_matrix_table_end\n',
         {},
     ),
+    "GTEx's BED, whose header is a comment": (
+        "m.tsv",
+        "#chr\tstart\tend\tgene_id\tR01-001\tR01-002\nchr10\t1\t2\tVIM\t3\t7\nchr11\t1\t2\tCD44\t0\t1.5\n",
+        {},
+    ),
+    "biom, as a table": (
+        "m.txt",
+        "\ufeff# Constructed from biom file\r\n#ID\tR01-001\tR01-002\r\nVIM\t3\t7\r\nCD44\t0\t1.5\r\n",
+        {},
+    ),
+    "a header twice, once as a comment": (
+        "m.txt",
+        "#gene\tR01-001\tR01-002\ngene\tR01-001\tR01-002\nVIM\t3\t7\nCD44\t0\t1.5\n",
+        {},
+    ),
     "decimal comma": ("m.csv", "gene;R01-001;R01-002\nVIM;3,0;7\nCD44;0;1,5\n", {"decimal": "comma"}),
     "delimiter behind the last cell": ("m.tsv", "gene\tR01-001\tR01-002\t\nVIM\t3\t7\t\nCD44\t0\t1.5\t\n", {}),
     "delimiter behind the last cell of rows": ("m.tsv", "gene\tR01-001\tR01-002\nVIM\t3\t7\t\nCD44\t0\t1.5\t\n", {}),
@@ -576,6 +591,8 @@ def test_a_name_that_says_no_expression_refuses_the_file(name: str) -> None:
         ("R01-001_R1.fastq.bz2", "unpack it"),
         ("hg38.fa.gz", "genomics/_references/"),
         ("x.pdbx", "not inside a case"),
+        ("salmon_tx2gene.tsv", "is called tx2gene.tsv"),
+        ("tx2gene.csv", "is called tx2gene.tsv"),
     ],
 )
 def test_a_file_beside_the_cases_is_called_what_it_is(name: str, said: str) -> None:

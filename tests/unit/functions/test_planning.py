@@ -5,7 +5,6 @@ import re
 import shlex
 from collections.abc import Sequence
 from functools import partial
-from io import StringIO
 from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
@@ -15,6 +14,7 @@ import yaml
 from rich.console import Console
 
 from cli.deployment import Deployment
+from cli.draft.left import checks_left
 from cli.errors import CommandError, UsageError
 from cli.main import main
 from cli.plan import list_bucket, list_folder, list_source, plan_files, print_plan
@@ -30,6 +30,7 @@ from multimodal.planning.page import MARGIN, plan_page
 from multimodal.planning.simulation import Lane, Work, job_seconds, simulate
 from multimodal.planning.workload import File, made_up_studies, read_workload
 from tests.files import put
+from tests.screen import Screen
 
 ROOT = Path(__file__).resolve().parents[3]
 DATASET = "nsclc_radiogenomics"
@@ -321,14 +322,22 @@ def test_a_dataset_that_is_not_there_is_told_before_the_folder_is_read(
 
 @pytest.mark.parametrize("width", [80, 140])
 def test_the_tables_of_a_plan_have_whole_columns_alone(width: int) -> None:
-    console = Console(file=StringIO(), width=width)
+    screen = Screen(width)
     files = [File(f"imaging/{DATASET}/R01-{n:03}/study.zip", 10**8) for n in range(9)]
-    assert plan_files(console, files, DATASET, deployment=None, concurrency=3, output=None)
-    assert isinstance(console.file, StringIO)
-    text = console.file.getvalue()
+    assert plan_files(screen, files, DATASET, deployment=None, concurrency=3, output=None)
+    text = screen.text
     assert "…" not in text
     assert "quota needed" in text
     assert "SageMaker Processing" in text
+
+
+def test_what_is_left_to_look_at_in_a_draft_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Its guesses decide which rows are lost."""
+    (tmp_path / "drafted.yaml").write_text("# CHECK: a\n# CHECK: b\n", encoding="utf-8")
+    monkeypatch.setattr("cli.plan.checks_left", partial(checks_left, folder=tmp_path))
+    screen, files = Screen(), [File("clinical/drafted/a.csv", 1)]
+    plan_files(screen, files, "drafted", deployment=None, concurrency=None, output=None)
+    assert "drafted.yaml: 2 CHECKs left" in screen.text
 
 
 @pytest.mark.parametrize("command", ["plan", "upload"])

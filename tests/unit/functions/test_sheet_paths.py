@@ -2,6 +2,7 @@
 
 import pytest
 
+from multimodal.genomics.keys import parse_key
 from multimodal.genomics.samplesheet import parse_samplesheet
 from multimodal.ledger.unit import Status
 from tests.unit.functions.test_genomics import ROOT, _list_of
@@ -148,6 +149,7 @@ def test_third_reads_are_told_and_taken_where_a_sheet_names_them() -> None:
     [
         ("Doe-Jane.tsv.gz", "a table; a matrix"),
         ("R01-023.bam", "samtools"),
+        ("R01-023.gct", "a table; a matrix"),
         ("R01-023_R1.fastq.ora", "orad"),
         ("R01-023_R1.fastq.bz2", "unpack it"),
         ("Doe.Jane.cbcl", "demultiplex"),
@@ -167,9 +169,28 @@ def test_a_refusal_names_its_file_and_what_to_do(name: str, said: str) -> None:
     assert "Jane" not in str(world.ledger.extra[item.unit_id])
 
 
+@pytest.mark.parametrize(
+    ("ending", "said"),
+    [
+        ("ubam", "samtools"),
+        ("fastq.gz.c4gh", "decrypt it"),
+        ("fastq.gz.1", "second download"),
+        ("fastq.gz~", "second download"),
+        ("fastq.gz.aria2", "has not ended"),
+        ("fastq.lz4", "unpack it"),
+        ("sf", "a table; a matrix"),
+    ],
+)
+def test_an_ending_says_what_a_file_is(ending: str, said: str) -> None:
+    assert said in parse_key(f"{ROOT}/R01-023/a.{ending}").problem
+
+
+NEIGHBOURS = ("a.gzi", "._x_R1.fastq.gz", "q.png", "S.vdbcache", "SHA256SUMS", "MD5", "a.sha512", ".command.sh")
+
+
 def test_neighbours_that_harm_nothing_are_counted_and_left_alone() -> None:
     world = RnaWorld()
     reads = [f"{ROOT}/R01-023/R01-023_R{mate}.fastq" for mate in (1, 2)]
-    world.upload(*reads, *(f"{ROOT}/R01-023/{name}" for name in ("a.gzi", "._x_R1.fastq.gz", "q.png", "S.vdbcache")))
+    world.upload(*reads, *(f"{ROOT}/R01-023/{name}" for name in NEIGHBOURS))
     assert world.tick(QUIET + 60)["jobs"] == 1
     assert (world.case().objects, lanes(world)) == (2, [("R01-023/R01-023_R1.fastq", "R01-023/R01-023_R2.fastq")])

@@ -265,6 +265,7 @@ def test_a_subject_that_is_called_unlike_its_patient_id_is_told_before_the_uploa
     """So discs and archives of hospitals are laid out; nobody's table would have a row of such a name."""
     download(tmp_path, "PA-{patient}/ST1/SE{modality}", SERIES)
     download(tmp_path, "R01-002/ST1/SE{modality}", SERIES[2:])
+    download(tmp_path, "r01_003/ST1/SE{modality}", [("R01-003", f"{ROOT}.3", f"{ROOT}.3.1", "CT")])
     warn_of_left_files(make_console(), read_studies(tmp_path))
     assert "is another: 2 subjects (PA-R01-001, PA-R01-002)" in capsys.readouterr().out
 

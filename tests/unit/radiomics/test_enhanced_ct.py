@@ -6,11 +6,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from pydicom.dataset import Dataset
+from pydicom.encaps import encapsulate, get_frame
+from pydicom.uid import RLELossless
 
-from local.synthetic.dicom import ct_reference, item
+from local.synthetic.dicom import ct_reference, item, set_pixels
 from tests.builders.dicom import (
     Scan,
     SegOptions,
+    ct_slice,
     enhanced_ct,
     hounsfield,
     save,
@@ -44,6 +47,23 @@ def test_frames_of_another_quantity_are_no_hounsfield_units(
     for group in _groups(ct, shared):
         group.PixelValueTransformationSequence = [item(RescaleIntercept=-1024, RescaleSlope=1, RescaleType=kind)]
     assert _run(tmp_path, ct).status == status
+
+
+def test_frames_that_nothing_places_are_not_called_damaged(tmp_path: Path) -> None:
+    ct = ct_slice(SCAN, 0)
+    set_pixels(ct, np.array([hounsfield(SCAN.points(k)) + 1024 for k in range(SCAN.slices)]).astype(np.uint16))
+    ct.NumberOfFrames = SCAN.slices
+    result = _run(tmp_path, ct)
+    assert result.status == "UNSUPPORTED_DICOM"
+    assert result.rejection["details"]["attribute"] == "PerFrameFunctionalGroupsSequence"
+
+
+def test_a_damaged_object_is_named_once(tmp_path: Path) -> None:
+    ct = enhanced_ct(SCAN, range(SCAN.slices))
+    ct.compress(RLELossless)
+    ct.PixelData = encapsulate([get_frame(ct.PixelData, 0, number_of_frames=SCAN.slices)[:70]] * SCAN.slices)
+    result = _run(tmp_path, ct)
+    assert (result.status, result.rejection["details"]["files"]) == ("UNREADABLE_DICOM", ["ct"])
 
 
 @pytest.mark.parametrize("shared", [True, False])

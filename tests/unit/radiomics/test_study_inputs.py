@@ -8,7 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from radiomics_job.limits import Limits
 from tests.builders.dicom import Scan, SegOptions, save, save_study, structure_set, tumour
+from tests.builders.volumes import affine_of, nifti
 from tests.unit.radiomics.support import run_study
 
 SCAN = Scan(slices=12, step=3.1)
@@ -79,6 +81,16 @@ def test_a_zip_bomb_is_refused_before_it_is_inflated(tmp_path: Path) -> None:
     with zipfile.ZipFile(path, "w", zipfile.ZIP_LZMA) as file:
         file.writestr("bomb", bytes(64 * 1024 * 1024))
     assert run_study(path, tmp_path / "out").status == "ZIP_INVALID"
+
+
+def test_an_archive_is_bounded_by_what_it_becomes(tmp_path: Path) -> None:
+    study = save_study(tmp_path / "in", SCAN)
+    empty = nifti(np.zeros((400, 400, 40), np.uint8), affine_of(SCAN))
+    with zipfile.ZipFile(study / "nodule_mask.zip", "w", zipfile.ZIP_DEFLATED) as file:
+        file.writestr("nodule_mask.nii", empty)
+    run_study(study, tmp_path / "out").assert_right_in_patient_space()
+    limits = Limits(study_bytes=len(empty) - 1)
+    assert run_study(study, tmp_path / "small", limits=limits).status == "INPUT_TOO_LARGE"
 
 
 def test_a_damaged_zip_is_refused(tmp_path: Path) -> None:

@@ -133,6 +133,19 @@ def test_a_mask_on_another_grid_is_resampled_and_told(tmp_path: Path) -> None:
     result.assert_near_truth(tumour, (1.3, 1.1, 3.3))
 
 
+@pytest.mark.parametrize("signs", [(-1, -1), (-1, 1), (1, -1)])
+@pytest.mark.parametrize("dicom", [False, True])
+def test_a_mask_whose_place_is_the_images_mirrored_is_refused(
+    tmp_path: Path, signs: tuple[int, int], dicom: bool
+) -> None:
+    files = {"mask.nii.gz": nifti(MASK, np.diag([*signs, 1, 1]) @ AFFINE)}
+    if dicom:
+        save_ct(tmp_path / "in", SCAN)
+    else:
+        files["image.nii.gz"] = PAIR["image.nii.gz"]
+    assert "mirrored" in rejected(tmp_path, files, "UNSUPPORTED_VOLUME")["message"]
+
+
 def test_a_mask_that_lost_its_header_is_refused(tmp_path: Path) -> None:
     lost = nifti(MASK, np.eye(4))
     details = rejected(tmp_path, PAIR | {"mask.nii.gz": lost}, "GEOMETRY_MISMATCH")["details"]

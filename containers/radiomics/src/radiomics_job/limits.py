@@ -14,8 +14,6 @@ class Limits:
     file_bytes: int = 2048 * MEBIBYTE
     study_bytes: int = 4096 * MEBIBYTE
     """Bytes of one file and of all DICOM files of the study (an archive: after decompression)."""
-    zip_ratio: int = 1_000
-    """Decompressed to compressed size of an archive. Deflate itself cannot pass 1032."""
     frames: int = 50_000
     """Frames of one multi-frame object."""
     voxels: int = 1_000_000_000

@@ -172,6 +172,8 @@ def read_ct_slices(dataset: Dataset, name: str, limits: Limits, alike: AlikeImag
             "A multi-frame CT exceeds the frame budget; upload one study per folder.",
             {"frames": frames, "limit": limits.frames},
         )
+    if frames > 1 and not dataset.get("PerFrameFunctionalGroupsSequence"):
+        raise _missing("PerFrameFunctionalGroupsSequence")
     _check_pixel_length(dataset, frames)
     slices = [_slice(dataset, name, frame) for frame in range(frames)]
     if alike is not None and repeated is not None:

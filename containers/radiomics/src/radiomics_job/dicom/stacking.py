@@ -123,7 +123,8 @@ def _check_sides(*sides: int) -> None:
 
 def _decode(slices: Sequence[CtSlice], decode: Callable[[CtSlice], NDArray[Voxel]]) -> NDArray[Voxel]:
     """Decode every slice into its place of a volume in the order of the slices."""
-    volume, unreadable = None, []
+    volume: NDArray[Voxel] | None = None
+    unreadable: dict[str, None] = {}  # each file once, whatever its frames
     for k, ct in enumerate(slices):
         try:
             pixels = decode(ct)
@@ -133,9 +134,9 @@ def _decode(slices: Sequence[CtSlice], decode: Callable[[CtSlice], NDArray[Voxel
             if not ct.dataset.get("PerFrameFunctionalGroupsSequence"):
                 release(ct)
         except PARSER_ERRORS:
-            unreadable.append(ct.name)
+            unreadable[ct.name] = None
     if volume is None or unreadable:
-        raise unreadable_files(unreadable)
+        raise unreadable_files([*unreadable])
     return volume
 
 

@@ -299,9 +299,6 @@ def rounded(value: float | None, digits: int = 6) -> float | None:
     return None if value is None or not math.isfinite(value) else round(float(value), digits)
 
 
-RAS_TO_LPS: Final = np.diag([-1.0, -1.0, 1.0])
-"""NIfTI counts towards right and anterior, DICOM and this module towards left and posterior."""
-
 TIE_DECIMALS: Final = 6
 """Cosines are compared to this many decimals, so that rounding cannot decide between the axes of a 45°
 volume.
@@ -355,7 +352,7 @@ def canonical_orientation(affine: NDArray[np.float64]) -> Canonical:
     ValueError
         When the affine is singular or not finite.
     """
-    columns = RAS_TO_LPS @ np.asarray(affine, dtype=np.float64)[:3, :3]
+    columns = LPS_TO_RAS[:3, :3] @ np.asarray(affine, dtype=np.float64)[:3, :3]
     if not np.isfinite(columns).all() or abs(np.linalg.det(columns)) < 1e-12:
         raise ValueError(f"the affine does not span space: {np.asarray(affine).tolist()}")
     lengths = np.linalg.norm(columns, axis=0)

@@ -82,3 +82,16 @@ def shares_grid(mask: Volume, grid: Grid) -> bool:
     places: NDArray[np.float64] = (corners @ to_grid.T)[:, :3]
     whole = corners[:, :3] @ axes.T + np.rint(to_grid[:3, 3])
     return bool(np.abs(places - whole).max() <= FRAME_TOLERANCE_FRACTION)
+
+
+def is_mirrored(mask: Volume, grid: Grid) -> bool:
+    """Tell whether a mask lies on all of a grid's voxels once left and right, or front and back, are exchanged."""
+    if sorted(mask.shape) != sorted(grid.shape):
+        return False
+    middle = grid.affine @ [*((side - 1) / 2 for side in grid.shape), 1.0]
+    for signs in ((-1, -1), (-1, 1), (1, -1)):
+        turned = replace(mask, affine=np.diag([*signs, 1, 1]) @ mask.affine)
+        off = turned.affine @ [*((side - 1) / 2 for side in mask.shape), 1.0] - middle
+        if shares_grid(turned, grid) and np.linalg.norm(off) <= min(grid.spacing) / 2:
+            return True
+    return False

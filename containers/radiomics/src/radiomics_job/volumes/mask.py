@@ -10,7 +10,7 @@ from radiomics_job.errors import Detail, StudyRejectedError
 from radiomics_job.geometry.grid import Grid, rounded
 from radiomics_job.roi.placement import PlacedMask, empty_mask, sample_onto
 from radiomics_job.roi.rule import LABEL_LENGTH, Candidate, RoiRule
-from radiomics_job.volumes.forms import by_form, on_grid, on_image, shares_grid
+from radiomics_job.volumes.forms import by_form, is_mirrored, on_grid, on_image, shares_grid
 from radiomics_job.volumes.roles import bare_name, safe_title
 from radiomics_job.volumes.volume import LabelName, Volume, unsupported_volume
 
@@ -89,6 +89,12 @@ def _place(mask: Volume, label: LabelName, more: Mapping[str, Detail], grid: Gri
     if not voxels.any():
         raise empty_mask(file=mask.name[:LABEL_LENGTH], value=label.value)
     same = shares_grid(mask, grid)
+    if not same and is_mirrored(mask, grid):
+        raise unsupported_volume(
+            mask.name,
+            "mirrored in the patient, its voxels are exactly the image's: LPS coordinates were written as RAS, or the "
+            "other way round; write it with the image's own affine",
+        )
     try:
         placed, farthest = sample_onto(voxels, mask.affine, grid)
     except StudyRejectedError as error:
