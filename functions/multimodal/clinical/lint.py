@@ -9,7 +9,7 @@ from pydantic import AfterValidator, TypeAdapter
 from multimodal.clinical.column_config import TIMEPOINTS, Column, Condition, Date, DateDifference, Number, Timepoint
 from multimodal.clinical.config import DAYS_PER_UNIT, ClinicalConfig, DatedBy, Survival
 from multimodal.clinical.headers import AGE, BIRTH, in_words
-from multimodal.clinical.phi import MAX_AGE, is_old
+from multimodal.clinical.phi import MAX_AGE, old_levels
 from multimodal.features.group import FeatureGroupSpec, check_group
 from multimodal.ledger.dataset_file import load_sections
 from multimodal.ledger.errors import ConfigurationError
@@ -106,7 +106,7 @@ def _of_a_person(column: Column) -> Iterator[str]:
         yield "is an age; add age: true, so that a table with an age above 89 years is refused"
     elif is_number and _YEAR_OF_BIRTH.search(words) and column.feature:
         yield "tells when somebody was born; make it kind: date_difference to a date, or feature: false"
-    if column.kind in CLOSED and AGE.search(words) and (old := [v for v in column.values or () if is_old(v)]):
+    if column.kind in CLOSED and (old := old_levels(column.source, column.values or ())):
         yield f"the level {old[0]!r} is of ages above {MAX_AGE}, which identify a person; make one level of all, as 90+"
 
 
@@ -114,7 +114,7 @@ _UNIT_OF_AGE = re.compile(
     r"(a|y|yo|yrs?|years?|mo|months?|wks?|weeks?|days?|jahre?|ans|anni|anos|jaar|unknown|)", re.IGNORECASE
 )
 _YEAR_OF_BIRTH = re.compile(
-    r"\b(year|yr|month|jahr|date|day) (of )?birth\b|\bbirth ?(year|yr|month|date|day)\b|\byob\b|\bgeburts\w+"
+    r"\b(year|yr|month|jahr|date|day) (of )?birth\b|\bbirth ?(year|yr|month|date|day)\b|\byob\b|\bgeburts(jahr|tag|datum|monat)\b"
 )
 
 

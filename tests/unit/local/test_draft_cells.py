@@ -351,3 +351,5 @@ def test_levels_of_ages_above_89_are_no_feature() -> None:
     assert "ages above 89" in column(clinical, "Age group")["reason"]
     clinical, _ = draft({"Age group": cycled("60-69", "80-89", "90+"), "Hb": [10 + n for n in range(30)]})
     assert column(clinical, "Age group")["kind"] == "ordinal"
+    clinical, _ = draft({"Age (months)": cycled("3-9", "80-120", "1"), "Hb": [10 + n for n in range(30)]})
+    assert column(clinical, "Age (months)")["kind"] != "drop"
