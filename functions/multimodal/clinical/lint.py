@@ -114,7 +114,8 @@ _UNIT_OF_AGE = re.compile(
     r"(a|y|yo|yrs?|years?|mo|months?|wks?|weeks?|days?|jahre?|ans|anni|anos|jaar|unknown|)", re.IGNORECASE
 )
 _YEAR_OF_BIRTH = re.compile(
-    r"\b(year|yr|month|jahr|date|day) (of )?birth\b|\bbirth ?(year|yr|month|date|day)\b|\byob\b|\bgeburts(jahr|tag|datum|monat)\b"
+    r"\b(year|yr|month|jahr|date|day) (of )?birth\b|\bbirth ?(year|yr|month|date|day)\b|\byob\b|"
+    r"\bgeburts(jahr|tag|datum|monat)\b"
 )
 
 
