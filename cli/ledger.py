@@ -38,7 +38,8 @@ STATUSES_WITHOUT_FEATURES = frozenset({"QUARANTINED", "FAILED"})
 _NO_UNITS = ("assay#", "lease#")
 """Begin the keys of what is no unit: the assay of a feature group, the lease of the running sweep."""
 
-_NUMBER = re.compile(r"\d[\d.]*")
+_NUMBER = re.compile(r"\b\d[\d.,]*\b")
+"""A number, and none of a gene's name."""
 _STUDY_WIDTH = 18
 """Characters of a study's name; every view shortens it alike, so that it can be looked for in another."""
 
@@ -298,19 +299,20 @@ def print_findings(console: Console, units: list[Unit]) -> None:
 
 def print_warnings(console: Console, units: list[Unit]) -> None:
     """Print what quality control warns of in units with features, and which studies several subjects have."""
-    several, warned = _has_several_datasets(units), dict[str, tuple[str, list[str]]]()
+    several, warned = _has_several_datasets(units), dict[str, list[tuple[str, str]]]()
     for unit in units:
         if unit.status == "COMPLETED":
             for warning in unit.item.get("warnings") or ():
                 kind = _NUMBER.sub("…", warning)  # each sample has a percentage of its own
-                warned.setdefault(kind, (warning, []))[1].append(_called(unit, several=several))
+                warned.setdefault(kind, []).append((warning, _called(unit, several=several)))
     if shared := _sharing(units):
-        warned[SHARED_STUDY] = SHARED_STUDY, shared
+        warned[SHARED_STUDY] = [(SHARED_STUDY, name) for name in shared]
     if warned:
         print_heading(console, "Warnings of quality control")
-    for kind, (warning, names) in warned.items():
-        print_block(console, Text(some(names, _MOST_WARNED)))
-        print_block(console, Text(meaning(warning if len(names) == 1 else kind), style="yellow"), indent=INDENT + 2)
+    for kind, found in warned.items():
+        same = found[0][0] if len({warning for warning, _ in found}) == 1 else kind
+        print_block(console, Text(some([name for _, name in found], _MOST_WARNED)))
+        print_block(console, Text(meaning(same), style="yellow"), indent=INDENT + 2)
 
 
 def _sharing(units: list[Unit]) -> list[str]:

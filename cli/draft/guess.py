@@ -30,7 +30,7 @@ from multimodal.clinical.config import DAYS_PER_UNIT
 from multimodal.clinical.dates import month_of
 from multimodal.clinical.headers import AGE, in_words
 from multimodal.clinical.names import is_name
-from multimodal.clinical.phi import kind_of
+from multimodal.clinical.phi import kind_of, old_levels
 
 _LONGEST_VALUE = 256
 
@@ -186,7 +186,8 @@ def _kind(facts: Facts, names: Names, date_format: str, equal_to: str | None, da
     for guess in guesses:
         found = guess(facts, names, timepoint, day_zero)
         if found is not None:
-            return found
+            is_old = found.kind not in ("number", "drop") and old_levels(facts.source, facts.values)
+            return _dropped(facts, timepoint, _TOO_OLD_LEVELS) if is_old else found
     return _of_none_of_these(facts, timepoint)
 
 
@@ -211,6 +212,7 @@ def _says_who_died(facts: Facts) -> bool:
     return bool(facts.values) and {uncoded(value) for value in facts.values} <= VITAL
 
 
+_TOO_OLD_LEVELS = "has levels of ages above 89, which identify a person: make one of them all, such as 90+"
 _FREE_TEXT = "may identify a person, or is free text that may"
 _REMOVE = "remove the column from the table before you upload it, unless it is harmless"
 

@@ -26,7 +26,7 @@ def _ranks(values: Sequence[str], *, named_so: bool) -> dict[str, _Rank] | None:
         return {value: (_stain(value), False, "") for value in values}
     if all(map(_SEVERAL_LETTERS.match, values)):
         return None
-    shares = all(re.match(r"[<>≤≥]?=? ?\d", v) and re.search(r"[%<>≤≥-]", v) for v in values)
+    shares = all(re.match(r"[<>≤≥]?=? ?\d", v) and re.search(r"[%<>≤≥+-]", v) for v in values)
     staged = all(re.match(r"^[pcyra]*[TNMG](is|a\b|\d)", v) for v in values)
     romans, differ = all(map(_ROMAN.match, values)), all(map(_differentiation, values))
     return {value: _rank(value) for value in values} if shares or staged or named_so or romans or differ else None

@@ -1,5 +1,6 @@
 """Validate a clinical configuration beyond single fields, with messages for a data manager."""
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Annotated
 
@@ -8,7 +9,7 @@ from pydantic import AfterValidator, TypeAdapter
 from multimodal.clinical.column_config import TIMEPOINTS, Column, Condition, Date, DateDifference, Number, Timepoint
 from multimodal.clinical.config import DAYS_PER_UNIT, ClinicalConfig, DatedBy, Survival
 from multimodal.clinical.headers import AGE, BIRTH, in_words
-from multimodal.clinical.phi import MAX_AGE
+from multimodal.clinical.phi import MAX_AGE, old_levels
 from multimodal.features.group import FeatureGroupSpec, check_group
 from multimodal.ledger.dataset_file import load_sections
 from multimodal.ledger.errors import ConfigurationError
@@ -82,15 +83,7 @@ def _of_column(config: ClinicalConfig, column: Column) -> Iterator[str]:
     yield from _values(config, column)
     if column.missing_when:
         yield from _prefixed("missing_when", _own_condition(config, column, column.missing_when))
-    if (
-        column.kind == "number"
-        and AGE.search(in_words(column.source))
-        and column.unit in DAYS_PER_UNIT
-        and not column.age
-    ):
-        yield "is an age; add age: true, so that a table with an age above 89 years is refused"
-    if column.kind == "number" and column.age and column.unit not in DAYS_PER_UNIT:
-        yield f"is an age; its unit must be {', '.join(DAYS_PER_UNIT)}"
+    yield from _of_a_person(column)
     if isinstance(column, Number | DateDifference):
         yield from _range(column)
         if column.fill_when:
@@ -102,6 +95,28 @@ def _of_column(config: ClinicalConfig, column: Column) -> Iterator[str]:
     if isinstance(column, DateDifference):
         yield from _difference(config, column)
         yield from _age_by_difference(column)
+
+
+def _of_a_person(column: Column) -> Iterator[str]:
+    """Refuse a feature that is an age above 89, or tells when somebody was born."""
+    words, is_number = in_words(column.source), isinstance(column, Number)
+    if isinstance(column, Number) and column.age and column.unit not in DAYS_PER_UNIT:
+        yield f"is an age; its unit must be {', '.join(DAYS_PER_UNIT)}"
+    elif isinstance(column, Number) and not column.age and AGE.search(words) and _UNIT_OF_AGE.fullmatch(column.unit):
+        yield "is an age; add age: true, so that a table with an age above 89 years is refused"
+    elif is_number and _YEAR_OF_BIRTH.search(words) and column.feature:
+        yield "tells when somebody was born; make it kind: date_difference to a date, or feature: false"
+    if column.kind in CLOSED and (old := old_levels(column.source, column.values or ())):
+        yield f"the level {old[0]!r} is of ages above {MAX_AGE}, which identify a person; make one level of all, as 90+"
+
+
+_UNIT_OF_AGE = re.compile(
+    r"(a|y|yo|yrs?|years?|mo|months?|wks?|weeks?|days?|jahre?|ans|anni|anos|jaar|unknown|)", re.IGNORECASE
+)
+_YEAR_OF_BIRTH = re.compile(
+    r"\b(year|yr|month|jahr|date|day) (of )?birth\b|\bbirth ?(year|yr|month|date|day)\b|\byob\b|"
+    r"\bgeburts(jahr|tag|datum|monat)\b"
+)
 
 
 def _availability(config: ClinicalConfig, column: Column) -> Iterator[str]:
@@ -257,6 +272,8 @@ def _timepoints(config: ClinicalConfig) -> Iterator[str]:
 def _event_time(config: ClinicalConfig, timepoint: Timepoint, dated: DatedBy) -> Iterator[str]:
     yield from _kinds(config, [dated.column], ("date",))
     yield from _not_later(config, dated.column, timepoint)
+    if BIRTH.search(in_words(dated.column)):
+        yield f"{dated.column!r} is a date of birth, and every record would carry it; take another date, or upload"
     if dated.plus_days is None:
         return
     yield from _kinds(config, [dated.plus_days], ("number",))
@@ -279,6 +296,9 @@ def _groups(config: ClinicalConfig) -> Iterator[str]:
 def _target(config: ClinicalConfig) -> Iterator[str]:
     if config.target is not None:
         yield from _closed_values(config, config.target.column, config.target.positive)
+        column = config.by_source.get(config.target.column)
+        if column is not None and config.is_feature(column) and not column.allow:
+            yield f"the column {column.source!r} would be predicted, and a feature too; give it feature: false"
 
 
 def _closed_values(config: ClinicalConfig, source: str, values: Iterable[str]) -> Iterator[str]:

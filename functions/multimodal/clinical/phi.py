@@ -7,9 +7,10 @@ or date and an id of the right pattern are not suspicious. A clean table therefo
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 
+from multimodal.clinical.headers import AGE, in_words
 from multimodal.clinical.names import has_shape_of_name, is_name
 from multimodal.ledger.errors import BadInputError, Reason
 from multimodal.ledger.text import listed, short_name
@@ -161,6 +162,32 @@ def kind_of_suspicious(cell: str) -> Kind | None:
 def _as_seen(cell: str) -> str:
     """Return a cell as a reader sees it: digits of full width are digits, and what has no width is not there."""
     return "".join(c for c in unicodedata.normalize("NFKC", cell) if unicodedata.category(c) != "Cf")
+
+
+def old_levels(header: str, levels: Iterable[str]) -> list[str]:
+    """Return the levels of an age that are of ages above 89 alone, or end above it.
+
+    Examples
+    --------
+    >>> old_levels("Age group", ["95", "90-94", "80-89", "90+", ">=85", "90 and over"])
+    ['95', '90-94']
+    >>> old_levels("Age (months)", ["95"])
+    []
+    """
+    words = in_words(header)
+    return [level for level in levels if _is_old(level)] if AGE.search(words) and not _SHORTER.search(words) else []
+
+
+_SHORTER = re.compile(r"\b(months?|mos?|weeks?|wks?|days?|monate|wochen|tage)\b")  # codespell:ignore
+
+
+def _is_old(level: str) -> bool:
+    ages = [int(number) for number in re.findall(r"\d+", level)]
+    return any(MAX_AGE < age < _OLDEST for age in ages) and not _NO_END.search(level)
+
+
+_OLDEST = 130
+_NO_END = re.compile(r"[+<>≤≥]|\b(over|older|above|and|more)\b")
 
 
 class IdentifierGate:

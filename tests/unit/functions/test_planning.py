@@ -29,8 +29,8 @@ from multimodal.planning.packing import Point, packing_curves, share_studies, sw
 from multimodal.planning.page import MARGIN, plan_page
 from multimodal.planning.simulation import Lane, Work, job_seconds, simulate
 from multimodal.planning.workload import File, made_up_studies, read_workload
-from tests.screen import Screen
 from tests.files import put
+from tests.screen import Screen
 
 ROOT = Path(__file__).resolve().parents[3]
 DATASET = "nsclc_radiogenomics"

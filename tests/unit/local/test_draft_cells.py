@@ -344,3 +344,12 @@ def test_zeros_far_from_all_other_values_are_asked_about(lowest: int, asked: boo
 def test_bounds_beside_numbers_are_asked_about() -> None:
     _, text = draft({"PD-L1 TPS": cycled("<1", ">=50", "60", "1-49"), "Age": AGE})
     assert "do they overlap?" in text
+
+
+def test_levels_of_ages_above_89_are_no_feature() -> None:
+    clinical, _ = draft({"Age group": cycled("60-69", "80-89", "90-94"), "Hb": [10 + n for n in range(30)]})
+    assert "ages above 89" in column(clinical, "Age group")["reason"]
+    clinical, _ = draft({"Age group": cycled("60-69", "80-89", "90+"), "Hb": [10 + n for n in range(30)]})
+    assert column(clinical, "Age group")["kind"] == "ordinal"
+    clinical, _ = draft({"Age (months)": cycled("3-9", "80-120", "1"), "Hb": [10 + n for n in range(30)]})
+    assert column(clinical, "Age (months)")["kind"] != "drop"

@@ -221,6 +221,15 @@ def test_a_table_is_told_in_rows_and_records() -> None:
     assert "rejected.csv, which `multimodal results DIR` saves" in told
 
 
+def test_a_warning_that_units_share_is_told_with_its_numbers_and_genes() -> None:
+    same = [make_unit(f"P-{n}", "COMPLETED", warnings=["19 of 21 genes are missing: CD44, LRIG1."]) for n in (1, 2)]
+    screen = Screen(140)
+    print_findings(screen, same)
+    assert "19 of 21 genes are missing: CD44, LRIG1." in screen.text
+    print_findings(screen, [*same, make_unit("P-3", "COMPLETED", warnings=["9 of 21 genes are missing: CD44, LRIG1."])])
+    assert "… of … genes are missing: CD44, LRIG1." in screen.text
+
+
 def test_the_reasons_of_many_units_stay_short() -> None:
     same = [make_unit(f"S-{n}", "FAILED", reason_code="JOB_FAILED", reason_message="out of disk") for n in range(300)]
     own = [
