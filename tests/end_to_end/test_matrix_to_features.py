@@ -119,7 +119,7 @@ def test_row_that_is_wrong_is_written_down_with_its_reason(pipeline: Pipeline, u
     (row,) = csv.DictReader(io.StringIO(body))
     assert (row["case_id"], row["code"], row["column"]) == (
         list(uploaded.matrix.rows)[5],
-        "VALUE_INVALID",
+        "VALUE_NEGATIVE",
         uploaded.matrix.genes[100],
     )
 

@@ -177,7 +177,8 @@ def test_a_manifest_is_written_anew_without_a_patient_who_is_forgotten() -> None
 
         name = "raw"
 
-        def versions(self, prefix: str) -> list[Version]:
+        def versions(self, prefix: str, delimiter: str = "") -> list[Version]:
+            assert delimiter in ("", "/")
             return [Version("raw", each, "1", is_latest=True) for each in stored if each.startswith(prefix)]
 
         def read(self, version: Version) -> bytes:
