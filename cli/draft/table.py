@@ -6,17 +6,16 @@ from datetime import UTC, date, datetime
 from cli.draft.column import Names
 from cli.draft.facts import Facts
 from cli.draft.guess import (
-    ask_of_later_ones,
     draft_column,
     names_a_row,
     of_no_use,
     sounds_identifying,
-    take_measurements_as_early,
     timepoint_of,
 )
 from cli.draft.headers import is_early
 from cli.draft.ids import id_checks, id_column, id_pattern
 from cli.draft.outcomes import add_labels, take_the_last_of_labels
+from cli.draft.series import ask_of_later_ones, take_measurements_as_early
 from cli.draft.table_draft import TableDraft
 from cli.draft.units import ask_of_measurements, units_of_time
 from cli.draft.words import BEGINNING, DAYS_TO_SURGERY, REDCAP
