@@ -71,7 +71,9 @@ def draft(
     write_draft(make_console(), csv, name, dates or "", dictionary)
 
 
-@app.command(epilog="Example: `multimodal dataset build nsclc_radiogenomics --timepoint baseline --output built`")
+@app.command(
+    epilog="Example: `multimodal dataset build --dataset nsclc_radiogenomics --timepoint baseline --output built`"
+)
 def build(
     dataset: Dataset = "",
     name: Annotated[str, typer.Option(help="Name of the build; not given: made of its content.", metavar="NAME")] = "",
@@ -95,7 +97,7 @@ def build(
     """Join the newest records of all modalities into one row a patient, as Parquet and CSV with a dictionary."""
     deployment = reach(stack)
     request: dict[str, Any] = {
-        "dataset": chosen_dataset(deployment, dataset, "multimodal dataset build NAME"),
+        "dataset": chosen_dataset(deployment, dataset, "multimodal dataset build --dataset NAME"),
         "build": name or None,
         "as_of": as_of or None,
         "written_before": written_before or None,

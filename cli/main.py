@@ -25,7 +25,7 @@ from cli.errors import CommandError, UsageError, aws_error
 from cli.features import Row, describe_group, find_group, read_features, run_query, short_name, with_tables
 from cli.ledger import Unit, as_document, of_dataset, print_findings, print_units, read_units
 from cli.models import app as models_app
-from cli.options import PlannedDataset, PlannedStack, Stack, Timeout, ToDataset
+from cli.options import Dataset, PlannedDataset, PlannedStack, Stack, Timeout
 from cli.output_folder import remove_outdated
 from cli.project import STACK, shown
 from cli.replay import replay_dead_letters
@@ -68,7 +68,7 @@ def upload(
     path: Annotated[
         Path, typer.Argument(help="Studies, reads, a table, or a folder with imaging/, genomics/, clinical/.")
     ],
-    dataset: ToDataset = "",
+    dataset: Dataset = "",
     modality: Annotated[Modality | None, typer.Option(help="Kind of data, where the files do not show it.")] = None,
     then_wait: Annotated[
         bool,
@@ -94,7 +94,7 @@ def upload(
 @app.command(epilog="Example: `multimodal fetch nsclc_radiogenomics --dataset nsclc_radiogenomics --patients 3`")
 def fetch(
     manifest: Annotated[str, typer.Argument(help="A .csv, .s5cmd or .tcia, or the name of a shipped manifest.")],
-    dataset: ToDataset = "",
+    dataset: Dataset = "",
     patients: Annotated[int | None, typer.Option(help="The first so many only; not given: all.", min=1)] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show series and licences, copy nothing.")] = False,
     then_wait: Annotated[bool, typer.Option("--wait", help="Wait for the studies that are fetched.")] = False,
@@ -377,7 +377,7 @@ def environment() -> None:
             print(f"# {name}={value}")
 
 
-app.command(epilog="Example: `multimodal report nsclc_radiogenomics --output report`")(report)
+app.command(epilog="Example: `multimodal report --dataset nsclc_radiogenomics --output report`")(report)
 app.command(epilog="Example: `multimodal dashboard --output dashboard.html --stack multimodal`")(dashboard)
 app.command(epilog="Example: `multimodal check --stack multimodal AlarmEmail=you@example.org`")(check)
 app.add_typer(dataset_app, name="dataset")

@@ -30,7 +30,9 @@ ROBUSTNESS = "robustness.csv"
 _POLL_SECONDS = 1.0
 
 
-@app.command(epilog="Example: `multimodal models train nsclc_radiogenomics --timepoint baseline --output models`")
+@app.command(
+    epilog="Example: `multimodal models train --dataset nsclc_radiogenomics --timepoint baseline --output models`"
+)
 def train(
     dataset: Dataset = "",
     build: BuildName = "",
@@ -65,7 +67,7 @@ def train(
     if least_icc and robustness is None:
         raise UsageError("--least-icc says how stable a feature of --robustness FILE must be: give the file, too.")
     console, deployment = make_console(), reach(stack)
-    dataset = chosen_dataset(deployment, dataset, "multimodal models train NAME")
+    dataset = chosen_dataset(deployment, dataset, "multimodal models train --dataset NAME")
     build = find_build(deployment, dataset, build)
     settings = {
         "timepoint": timepoint,
@@ -92,7 +94,9 @@ def train(
     print_files(console, save_run(deployment, made, output) if output else [])
 
 
-@app.command(epilog="Example: `multimodal models score nsclc_radiogenomics --model b1/20261128T120000-0123abcd`")
+@app.command(
+    epilog="Example: `multimodal models score --dataset nsclc_radiogenomics --model b1/20261128T120000-0123abcd`"
+)
 def score(
     dataset: Dataset = "",
     build: BuildName = "",
@@ -102,7 +106,7 @@ def score(
 ) -> None:
     """Give every case of a build its risk by a saved model, and write the scores to the dataset's scores group."""
     console, deployment = make_console(), reach(stack)
-    dataset = chosen_dataset(deployment, dataset, "multimodal models score NAME")
+    dataset = chosen_dataset(deployment, dataset, "multimodal models score --dataset NAME")
     build, model = find_build(deployment, dataset, build), find_model(deployment, dataset, model)
     asked = {"action": "score", "dataset": dataset, "build": build, "model": model, "settings": {}}
     made = run_models(console, deployment, asked, f"Scoring {dataset}/{build} with {model}", timeout)
@@ -120,13 +124,13 @@ def find_build(deployment: Deployment, dataset: str, build: str = "") -> str:
         When there is none of that name, or none at all.
     """
     found = [name.split("/")[0] for name in _finished(deployment, f"datasets/{dataset}/", MANIFEST)]
-    return _chosen(found, build, "build", dataset, f"`multimodal dataset build {dataset}` makes one.")
+    return _chosen(found, build, "build", dataset, f"`multimodal dataset build --dataset {dataset}` makes one.")
 
 
 def find_model(deployment: Deployment, dataset: str, model: str = "") -> str:
     """Return `<build>/<run>` of a trained model that is there, by default the newest; `UsageError` as for builds."""
     found = _finished(deployment, f"models/{dataset}/", RESULTS)
-    return _chosen(found, model, "model", dataset, f"`multimodal models train {dataset}` makes one.")
+    return _chosen(found, model, "model", dataset, f"`multimodal models train --dataset {dataset}` makes one.")
 
 
 def _finished(deployment: Deployment, prefix: str, last_file: str) -> list[str]:

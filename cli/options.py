@@ -9,8 +9,7 @@ from cli.project import DATASET
 
 _DATASET = f"Such as {DATASET}; not given:"
 _ONLY = f"{_DATASET} the stack's only dataset."
-Dataset = Annotated[str, typer.Argument(help=_ONLY, metavar="DATASET")]
-ToDataset = Annotated[str, typer.Option("--dataset", help=_ONLY, metavar="NAME")]
+Dataset = Annotated[str, typer.Option("--dataset", help=_ONLY, metavar="NAME")]
 PlannedDataset = Annotated[
     str, typer.Option("--dataset", help=f"{_DATASET} the stack's only one; without --stack {DATASET}.", metavar="NAME")
 ]

@@ -37,7 +37,7 @@ def report(
 ) -> None:
     """Write the cohort page: what became of every upload, and which studies and samples stand out."""
     console, deployment = make_console(), reach(stack)
-    chosen = chosen_dataset(deployment, dataset, "multimodal report NAME")
+    chosen = chosen_dataset(deployment, dataset, "multimodal report --dataset NAME")
     with console.status(f"Reading {chosen}"):
         written = save_report(deployment, chosen, output)
     remove_outdated(console, "report", output, written)

@@ -51,7 +51,7 @@ def read_rows(path: Path) -> Table:
         When there is no such file, or it is no table; the rows raise it as well.
     """
     if not path.is_file():
-        raise UsageError(f"There is no file {path}.", hint="multimodal dataset draft path/to/table.csv --name my_study")
+        raise UsageError(f"{path} is no file.", hint="multimodal dataset draft path/to/table.csv --name my_study")
     read_tables(path)  # refuses what an upload would not take for a table
     try:
         table = TableRows(_chunks(path), len, max_columns=_MAX_COLUMNS)

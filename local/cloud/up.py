@@ -216,6 +216,6 @@ def next_commands(stack: str, datasets: Sequence[str], groups: Sequence[str]) ->
         *(f"{PROGRAM} upload DIR --dataset {name} --wait" for name in datasets),
         *(f"{PROGRAM} features {content if is_alone[group] else group}" for group, content in contents.items()),
         f"{PROGRAM} results my-results",
-        *(f"{PROGRAM} report {name} --output my-report/{name}" for name in datasets),
+        *(f"{PROGRAM} report --dataset {name} --output my-report/{name}" for name in datasets),
         "make down",
     ]

@@ -62,7 +62,7 @@ def test_the_function_and_the_command_write_the_same_cohort_page(
     deployment = first_upload.deployment
     answer = deployment.lambda_.invoke(FunctionName=f"{deployment.stack}-report-build", Payload=b"{}")
     assert "FunctionError" not in answer
-    code, _ = run(capsys, "report", DATASET, "--output", str(tmp_path))
+    code, _ = run(capsys, "report", "--dataset", DATASET, "--output", str(tmp_path))
     page = (tmp_path / "index.html").read_text(encoding="utf-8")
     assert code == 0
     assert all(f"studies/{study.subject}/" in page for study in studies.all)

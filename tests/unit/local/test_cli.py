@@ -464,7 +464,7 @@ def test_a_stack_of_the_laptop_that_is_half_deployed_names_make_up(monkeypatch: 
         ("report", "--output"),
         ("plan", "--output"),
         ("dataset", "build", "--output"),
-        ("models", "train", "d", "--output"),
+        ("models", "train", "--output"),
     ],
 )
 def test_a_file_is_no_folder_to_write_into(
@@ -475,6 +475,12 @@ def test_a_file_is_no_folder_to_write_into(
     code, _, error = run(capsys, *command, str(file))
     assert code == 2
     assert "is a file" in error
+
+
+@pytest.mark.parametrize("command", [("report",), ("dataset", "build"), ("models", "train"), ("models", "score")])
+def test_a_dataset_is_named_by_one_option(command: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(capsys, *command, "--dataset", "lung", "--help")[0] == 0
+    assert run(capsys, *command, "lung")[0] == 2
 
 
 def test_a_folder_is_no_page(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

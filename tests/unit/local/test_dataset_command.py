@@ -77,7 +77,7 @@ def test_every_option_reaches_the_request(stack: Stack, tmp_path: Path) -> None:
     cases.write_text("R01-002\n\n R01-001 \n", encoding="utf-8")
     options = ["--name", "v1", "--as-of", "2020-01-01", "--written-before", "2026-01-01", "--cases", str(cases)]
     options += ["--modalities", "imaging, clinical", "--timepoint", "baseline", "--t0", "imaging", "--days-after", "9"]
-    assert main(["dataset", "build", "d", *options, "--records", "first", "--without-events"]) == 0
+    assert main(["dataset", "build", "--dataset", "d", *options, "--records", "first", "--without-events"]) == 0
     assert stack.asked == [
         {
             "dataset": "d",

@@ -76,7 +76,7 @@ def test_a_build_that_is_not_there_is_named(build: str, said: str) -> None:
     objects = Objects("datasets/made/b1/manifest.json") if build else Objects()
     with pytest.raises(UsageError, match=said) as caught:
         models.find_build(deployment(objects), "made", build)
-    assert "multimodal dataset build made" in caught.value.hint
+    assert "multimodal dataset build --dataset made" in caught.value.hint
 
 
 def run(runs: Runs, timeout: float = 5.0) -> dict[str, Any]:
@@ -93,7 +93,7 @@ def test_a_dataset_that_is_not_deployed_is_named(command: Any, monkeypatch: pyte
     monkeypatch.setattr(models, "reach", lambda _: SimpleNamespace(datasets=["two", "one"]))
     with pytest.raises(UsageError, match="Which dataset is meant") as refusal:
         command("")
-    assert refusal.value.hint == f"There are: one, two. Name one: multimodal models {command.__name__} NAME."
+    assert refusal.value.hint == f"There are: one, two. Name one: multimodal models {command.__name__} --dataset NAME."
 
 
 def test_a_run_that_succeeds_gives_its_output() -> None:

@@ -82,7 +82,7 @@ def test_the_commands_clear_up_after_themselves(
     monkeypatch.setattr(commands, "read_units", units)
     monkeypatch.setattr(commands, "save_dataset", save)
     monkeypatch.setattr(reports, "save_report", save)
-    for command in (["results", str(tmp_path / "r")], ["report", "d", "--output", str(tmp_path / "p" / "d")]):
+    for command in (["results", str(tmp_path / "r")], ["report", "--dataset", "d", "--output", str(tmp_path / "p" / "d")]):
         names[:] = ["first.csv", "index.html"]
         assert main(command) == 0
         names[:] = ["index.html"]
@@ -96,7 +96,7 @@ def test_the_commands_clear_up_after_themselves(
     ("command", "does", "says"),
     [
         (["results", "r"], "cli.main.save_dataset", "Saving d"),
-        (["report", "d", "--output", "r"], "cli.report.save_report", "Reading d"),
+        (["report", "--dataset", "d", "--output", "r"], "cli.report.save_report", "Reading d"),
         (["forget", "--subject", "R01-1"], "cli.removal.forget.forget_subject", "Looking for all that names"),
         (["forget", "--subject", "R01-1", "--yes"], "cli.removal.forget.forget_subject", "Removing"),
         (["retract", "clinical/d/t.csv"], "cli.removal.retract.retract_table", "Counting what"),

@@ -155,7 +155,7 @@ def test_the_next_commands_name_what_is_deployed(datasets: list[str], groups: li
     assert f"multimodal {expected}" in commands
     for name in datasets:
         assert f"multimodal upload DIR --dataset {name} --wait" in commands
-        assert f"multimodal report {name} --output my-report/{name}" in commands
+        assert f"multimodal report --dataset {name} --output my-report/{name}" in commands
 
 
 def test_a_draft_that_nobody_looked_at_is_named_and_deployed(
