@@ -119,6 +119,8 @@ def upload_path(
         warn_of_left_files(console, source)
         if isinstance(source, Reads) and deployment.endpoint and not has_salmon():
             print_line(console, f"! {WITHOUT_SALMON} Reads wait until it is there.", style="yellow")
+        if isinstance(source, Reads) and source.quantified:
+            print_line(console, f"     quantifications of {some(source.quantified)}", style="dim")
         yield name, upload_source(console, deployment, source, dataset)
 
 

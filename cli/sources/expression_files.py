@@ -43,6 +43,7 @@ _ADVICE = (
         r"\.(fa|fasta|fna|gtf|gff3?)(\.b?gz)?$",
         "A reference is a folder: upload PATH with PATH/_references/<name>/ in it.",
     ),
+    (r"\.(vcf|bcf|maf|bed|bedgraph|wig|bw|bigwig)(\.b?gz)?$", "Variants and tracks are not taken, only expression."),
     (r"\.(tar|tgz|7z|rar)(\.gz)?$", "Unpack it, and upload what is in it."),
     (r"\.(gz|bz2|xz|zst)$", "Decompress it, and upload what is in it; only reads and matrices are taken as .gz."),
 )
@@ -96,11 +97,31 @@ def key_of_quantification(path: Path, key: str) -> str:
     depth = key.count("/")
     for more in range(3):
         longer = "/".join([*(folder.name for folder in reversed(above[depth : depth + more])), key])
-        if case_of_quantification(longer):
+        if case := case_of_quantification(longer):
+            if is_called_by_content(case):
+                break
             return longer
     raise UsageError(
         f"Whose is {path}?", hint="Put each quantification into a folder that is called as the case: R01-001/quant.sf."
     )
+
+
+def is_called_by_content(folder: str) -> bool:
+    """Whether a folder is called by what is in it (`00.RawData`), or as any computer has it (`Downloads`): by no case.
+
+    Examples
+    --------
+    >>> [is_called_by_content(folder) for folder in ("00.RawData", "Downloads", "R01-001", "07")]
+    [True, True, False, False]
+    """
+    return bool(_OF_NOBODY.fullmatch(folder)) and not folder.isdigit()
+
+
+_OF_NOBODY = re.compile(
+    r"(?:\d{1,2}[._-]?)?(?:(?:raw|clean|trimmed|filtered|demultiplexed|unaligned|basecalls|intensities)[._-]?)?"
+    r"(?:data|reads|fastqs?|fqs?|results?|out|outputs?|downloads?|uploads?|files|desktop|documents|te?mp)?",
+    re.IGNORECASE,
+)
 
 
 def advice_for(name: str) -> str:

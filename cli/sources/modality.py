@@ -12,7 +12,7 @@ from cli.sources.manifests import is_series_manifest
 from cli.sources.patients import header_of
 from cli.sources.reads import SHEET_HINT, is_genomics, is_sheet_of_reads
 from cli.sources.tables import SPREADSHEET_SUFFIXES, TABLES_HINT
-from multimodal.genomics.matrix_names import rule_against_format
+from multimodal.genomics.matrix_names import TX2GENE, rule_against_format
 from multimodal.genomics.reads import is_reads
 
 _IMAGES = re.compile(r"\.(dcm|dicom|ima|zip|nii|nrrd|nhdr)(\.gz)?$|^[^.]*$|^[\d.]+$", re.IGNORECASE)
@@ -86,9 +86,12 @@ def _modality_of_file(path: Path) -> Modality:
     if path.is_file() and is_sheet_of_reads(path.name):
         hint = "Put it beside the reads (public runs have none), and give that folder. "
         raise UsageError(f"{path.name} says whose reads are whose.", hint=hint + SHEET_HINT)
+    if path.is_file() and path.name == TX2GENE:
+        hint = "Put it beside the folders of the quantifications, and give the folder of all."
+        raise UsageError(f"{path.name} says which gene each transcript is of.", hint=hint)
     if is_table(path) or path.suffix.lower() in (".txt", *SPREADSHEET_SUFFIXES):
         return "clinical"
-    is_image = _IMAGES.search(path.name) and (_SURELY_IMAGES.search(path.name) or not advice_for(path.name))
+    is_image = is_zip(path) or _SURELY_IMAGES.search(path.name) or header_of(path) is not None
     if path.is_file() and not is_image:
         raise reject_file(path)
     return "imaging"

@@ -8,12 +8,13 @@ from functools import partial
 from pathlib import Path
 
 from cli.errors import UsageError
-from cli.sources.expression_files import is_expression, key_of_quantification
+from cli.sources.expression_files import is_called_by_content, is_expression, key_of_quantification
 from cli.sources.files import Source, SourceFile, files_below, folder_of, is_table
 from multimodal.genomics.keys import ACCESSIONS_CASE, CASE_RULE, SHEET_CASE, SHEETS, is_case_name
 from multimodal.genomics.matrix_names import (
     SHEET_RULE,
     TX2GENE,
+    case_of_quantification,
     is_beside_quantification,
     is_matrix,
     is_quantification,
@@ -53,6 +54,12 @@ class Reads(Source):
     references: list[str] = field(default_factory=list)
     matrices: list[str] = field(default_factory=list)
     sheet: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def quantified(self) -> list[str]:
+        """Cases of the ready quantifications, as their folders or their names say."""
+        keys = (key for key in self.matrices if is_quantification(key.rpartition("/")[2]))
+        return sorted(set(map(case_of_quantification, keys)))
 
     def object_key(self, dataset: str, key: str) -> str:
         """Return the key in the raw bucket of a file; references are there for all datasets."""
@@ -155,17 +162,10 @@ def _check_names(files: Iterable[SourceFile], folder: Path) -> None:
 
 def _check_owners(files: Iterable[SourceFile], folder: Path) -> None:
     """Reject folders that are called by what is in them (`fastq`, `00.RawData`): each would be one case."""
-    nobodys = next((case for case in _cases(files) if _OF_NOBODY.fullmatch(case) and not case.isdigit()), None)
+    nobodys = next(filter(is_called_by_content, _cases(files)), None)
     if nobodys is not None:
         hint = f"If the cases are folders in it, give {folder / nobodys}. Otherwise call it as the case."
         raise UsageError(f"The folder {nobodys!r} is called by what is in it, and not by a case.", hint=hint)
-
-
-_OF_NOBODY = re.compile(
-    r"(?:\d{1,2}[._-]?)?(?:(?:raw|clean|trimmed|filtered|demultiplexed|unaligned|basecalls|intensities)[._-]?)?"
-    r"(?:data|reads|fastqs?|fqs?|results?|outputs?|downloads?|uploads?|files)?",
-    re.IGNORECASE,
-)
 
 
 def _check_mates(files: Iterable[SourceFile]) -> None:

@@ -54,7 +54,8 @@ def read_studies(folder: Path) -> Studies:
     if is_zip(folder):
         raise UsageError(
             f"{folder} is one file.",
-            hint=f"Give the folder of subjects; a zip of several subjects is unpacked first. {_STUDIES_HINT}",
+            hint="Give the folder of subjects; a zip of several subjects, of tables or of reads is unpacked first. "
+            f"{_STUDIES_HINT}",
         )
     folder = folder_of(folder, "imaging", _STUDIES_HINT)
     if STUDY_NAME.fullmatch(folder.name):  # its series would be taken for studies

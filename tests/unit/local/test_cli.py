@@ -294,7 +294,7 @@ def test_a_bad_query_is_told_the_names_in_braces(
     assert (code, "{imaging}, {labels}" in error, "t_1764" in error) == (1, True, False)
 
 
-@pytest.mark.parametrize("name", ["README.md", "notes.pdf"])
+@pytest.mark.parametrize("name", ["README.md", "notes.pdf", "table"])
 def test_a_file_that_cannot_be_uploaded_is_told_what_can(
     name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -194,3 +194,10 @@ def test_a_unit_of_a_hospital_is_no_unit_of_a_measurement() -> None:
 def test_an_age_is_one_in_further_languages(header: str) -> None:
     clinical, _ = draft({header: AGE})
     assert next(c for c in clinical["columns"] if c["source"] == header)["age"] is True
+
+
+@pytest.mark.parametrize(
+    ("header", "early"), [("APOE4", True), ("TSC1_mut", True), ("BPQ020", True), ("sepsis_30d", False), ("ld_4", True)]
+)
+def test_a_gene_alone_is_early_and_an_event_within_days_is_not(header: str, early: bool) -> None:
+    assert (is_early(header) and not is_late(header)) is early

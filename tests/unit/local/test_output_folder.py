@@ -82,7 +82,10 @@ def test_the_commands_clear_up_after_themselves(
     monkeypatch.setattr(commands, "read_units", units)
     monkeypatch.setattr(commands, "save_dataset", save)
     monkeypatch.setattr(reports, "save_report", save)
-    for command in (["results", str(tmp_path / "r")], ["report", "--dataset", "d", "--output", str(tmp_path / "p" / "d")]):
+    for command in (
+        ["results", str(tmp_path / "r")],
+        ["report", "--dataset", "d", "--output", str(tmp_path / "p" / "d")],
+    ):
         names[:] = ["first.csv", "index.html"]
         assert main(command) == 0
         names[:] = ["index.html"]

@@ -266,12 +266,38 @@ def test_a_sheet_of_reads_alone_is_no_clinical_table(name: str, tmp_path: Path) 
     assert "give that folder" in rejection.value.hint
 
 
+@pytest.mark.parametrize("folder", ["Downloads", "results", "00.RawData", "tmp", "out"])
+@pytest.mark.parametrize("given", ["", "quant.sf"])
+def test_a_quantification_in_a_folder_of_any_computer_is_nobodys(folder: str, given: str, tmp_path: Path) -> None:
+    put(tmp_path, f"{folder}/quant.sf")
+    with pytest.raises(UsageError, match="Whose is") as rejection:
+        read_reads(tmp_path / folder / given)
+    assert "called as the case" in rejection.value.hint
+
+
+def test_a_quantification_says_whose_it_was_taken_for(tmp_path: Path) -> None:
+    found = read_reads(put(tmp_path, "R01-001_quant/quant.sf", "R01-002/salmon/quant.sf", "R01-003.genes.results"))
+    assert found.quantified == ["R01-001", "R01-002", "R01-003"]
+
+
+def test_a_table_of_transcripts_alone_is_no_clinical_table(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="which gene") as rejection:
+        find_modalities(put(tmp_path, "tx2gene.tsv", text="transcript_id\tgene_id\n") / "tx2gene.tsv")
+    assert "beside the folders of the quantifications" in rejection.value.hint
+
+
 def test_reads_of_no_sample_are_no_case_and_are_not_sent(tmp_path: Path) -> None:
     names = ["Undetermined_S0_R1_001.fastq.gz", "PhiX/a_R1.fastq.gz", "@eaDir/a_R1.fastq.gz"]
     reads = ["A/a_R1.fastq.gz", "A/a_R2.fastq.gz"]
     found = read_reads(put(tmp_path, *names, *reads))
     assert (found.cases, [file.key for file in found.files]) == (["A"], reads)
     assert {path.name for path in found.beside} == {Path(name).name for name in names[:2]}
+
+
+def test_variants_are_not_said_to_be_taken_once_decompressed(tmp_path: Path) -> None:
+    with pytest.raises(UsageError) as rejection:
+        find_modalities(put(tmp_path, "a.vcf.gz") / "a.vcf.gz")
+    assert "not taken" in rejection.value.hint
 
 
 def test_a_run_of_the_archive_is_no_study(tmp_path: Path) -> None:
