@@ -368,8 +368,13 @@ def _cells(lines: Iterator[str], delimiter: str) -> Iterator[list[str]]:
 
 
 def _without_formulas(line: str, delimiter: str) -> str:
-    """Return a row with `"001"` for `="001"`, by which laboratories keep spreadsheets from reading a number."""
-    return re.sub(rf'(^|{delimiter})="([^"]*)"(?={delimiter}|$)', r'\1"\2"', line) if '="' in line else line
+    """Return a row with `"001"` for `="001"`, by which laboratories keep spreadsheets from reading a number.
+
+    A program that saves such a cell again puts quotes around it and doubles its own.
+    """
+    if '="' not in line:
+        return line
+    return re.sub(rf'(^|{delimiter})(?:="([^"]*)"|"=""([^"]*)""")(?={delimiter}|$)', r'\1"\2\3"', line)
 
 
 _TOO_LONG = "is longer than a row can be: a quote may be open that is never closed, or the file is no table; fix it"

@@ -158,6 +158,11 @@ def test_a_quote_within_a_cell_is_a_character() -> None:
     assert read([b'Case ID,Note\nC-1,5" nodule\nC-2,"say ""a"""\n']) == [["C-1", '5" nodule'], ["C-2", 'say "a"']]
 
 
+def test_a_text_that_is_written_as_a_formula_is_the_text_also_when_it_was_saved_again() -> None:
+    rows = '="001",x\n"=""002""",="3.5"\nC-3,"=SUM(A1)"\n'
+    assert read([f"Case ID,Note\n{rows}".encode()]) == [["001", "x"], ["002", "3.5"], ["C-3", "=SUM(A1)"]]
+
+
 @pytest.mark.parametrize("seed", range(40))
 def test_lines_with_and_without_quotes_are_read_as_the_csv_module_reads_them(seed: int) -> None:
     draw = random.Random(seed)
