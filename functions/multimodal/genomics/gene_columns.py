@@ -82,10 +82,10 @@ _NUMBERED = re.compile(r"\.\d{1,2}$")
 _MADE_BY_R = re.compile(r"X\d")
 _HELD = (
     r"tpm|fpkm(?:.uq)?|rpkm|cpm|(?:(?:raw|read|expected|est|norm(?:ali[sz]ed)?).?)?(?:counts?|reads)|abundance"
-    r"|(?:avg[._]?)?signal|log(?:2|10)?|z.?scores?|vst|rlog|rma"
+    r"|(?:avg[._]?)?signal|log(?:2|10)|z.?scores?|rlog"
 )
 _HOLDS = re.compile(
-    rf"^(?:{_HELD})[._ -]|[._ -](?:{_HELD})$",
+    rf"^(?:{_HELD})[._ -]|[._ -](?:{_HELD}|log|vst|rma)$",  # RMA-001 may be a case of a place
     re.IGNORECASE,
 )
 """What stands before or behind a case's name where a column says what it holds, as StringTie's `FPKM.R01-001`."""

@@ -1,5 +1,6 @@
 """Bytes of a matrix as they are read: decompressed on the way, and without what stands above the header."""
 
+import re
 import zlib
 from collections.abc import Iterable, Iterator
 
@@ -8,6 +9,7 @@ from multimodal.ledger.errors import BadInputError, Reason
 _GZIP = b"\x1f\x8b"
 _PIECE = 256 * 1024
 _MARK = b"\xef\xbb\xbf"
+_ENDS_IN_VALUE = re.compile(rb'[\t,;]"?[-+.\d][^\t,;]*$')
 
 MAX_PLAIN_BYTES = 8 * 1024**3
 """What a gzipped matrix may grow to: a thousand cases of every transcript in full precision."""
@@ -95,7 +97,7 @@ class Preamble:
                 is_comment = line.lstrip(_MARK).startswith(b"#") and b"\n" not in following  # what is below it tells
                 if (is_open or is_comment) and len(held) < MAX_LINE:
                     break
-                if not newline or not _may_be_above(line, after_version):
+                if not newline or not _may_be_above(line, after_version) or _is_header(line, following):
                     yield _uncommented(held)
                     yield from pieces
                     return
@@ -112,12 +114,19 @@ def _may_be_above(line: bytes, after_version: bool) -> bool:
     return after_version or not start or start.startswith((b"!", b"#1.")) or (start[:1] == b"#" and b"\t" not in start)
 
 
+def _is_header(line: bytes, below: bytes) -> bool:
+    """Whether a comment is the header (`#chr`, `#NAME`, `#ID`): the row below it has as many cells, and values."""
+    row = below.partition(b"\n")[0].rstrip(b"\r")
+    return line.lstrip(_MARK).lstrip(b' "').startswith(b"#") and (
+        0 < line.count(b"\t") == row.count(b"\t")
+        or (bool(_ENDS_IN_VALUE.search(row)) and any(0 < line.count(d) == row.count(d) for d in (b",", b";")))
+    )
+
+
 def _uncommented(text: bytes) -> bytes:
-    """Return the text with a header that is written as a comment (`#chr`, `#NAME`, `#ID`) as a header."""
-    line, _, below = text.lstrip(_MARK).partition(b"\n")
-    columns = line.count(b"\t")
-    is_header = line.startswith(b"#") and columns and below.partition(b"\n")[0].count(b"\t") == columns
-    return text.lstrip(_MARK).lstrip(b"# ") if is_header else text
+    """Return the text with a header that is written as a comment as a header."""
+    line, _, below = text.partition(b"\n")
+    return text.replace(b"#", b"", 1) if _is_header(line, below) else text
 
 
 def _columns_about_genes(line: bytes) -> int:

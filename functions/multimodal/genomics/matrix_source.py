@@ -11,6 +11,7 @@ from multimodal.genomics.keys import is_case_name
 from multimodal.genomics.matrix_cases import CaseRows, MatrixCases, Row
 from multimodal.genomics.matrix_format import MAX_COLUMNS, invalid_matrix, is_no_name
 from multimodal.genomics.matrix_names import case_of_quantification, is_quantification, said_by, says_logarithms
+from multimodal.genomics.no_genes import is_no_gene
 from multimodal.genomics.quantification import Genes, Quantification, find_headerless, find_quantification, is_linear
 
 _HEAD_ROWS, _HEAD_CELLS = 50, 50_000
@@ -128,6 +129,8 @@ def _check_row_numbers(names: Sequence[str], columns: Sequence[Sequence[str]], t
     first = [cell.strip() for cell in columns[0]] if columns else []
     is_counted = all(cell.isdecimal() for cell in first) and len({int(c) - at for at, c in enumerate(first)}) == 1
     for at in sorted(text) if is_counted else ():
+        if is_no_gene(names[at]):
+            continue  # a stage, a date
         words = {cell.strip() for cell in columns[at]} - {""}
         if len(words) == len(first) and (is_no_name(names[0]) or all(re.search(r"\d", word) for word in words)):
             raise invalid_matrix(

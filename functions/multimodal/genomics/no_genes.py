@@ -25,13 +25,15 @@ def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-_OF_CASES = _words(
+_OF_MANY = _words("batch cohort dataset project site center centre institution plate platform flowcell")
+"""Words of columns for what many cases have in common, its number included (`batch_id`)."""
+
+_OF_CASES = _OF_MANY | _words(
     """
     age sex gender race ethnicity stage grade status survival vital death deceased event time days weeks months years
-    year date followup smoking smoker packyears histology histological diagnosis morphology batch cohort dataset study
-    site center centre plate subtype cluster treatment treated therapy chemotherapy radiotherapy response responder
+    year date followup smoking smoker packyears histology histological diagnosis morphology study
+    subtype cluster treatment treated therapy chemotherapy radiotherapy response responder
     relapse recurrence progression bmi height weight ecog karnofsky pfs dfs rfs tissue condition purity ploidy
-    platform
     """
 )
 """Words of columns that describe cases; no symbol of a gene is one of them."""
@@ -47,8 +49,12 @@ _WORD = re.compile(r"(?:[A-Z]+(?![a-z])|[A-Z]?[a-z]+)\d*")
 
 
 def names_case(name: str) -> bool:
-    """Whether a column is called as one that names the case."""
-    return bool(NAMES_CASES.match(name) or _IS_ID.search(name))
+    """Whether a column is called as one that names the case; a `batch_id` is of many."""
+    return bool(NAMES_CASES.match(name) or (_IS_ID.search(name) and _OF_MANY.isdisjoint(_words_of(name))))
+
+
+def _words_of(name: str) -> list[str]:
+    return [word.lower() for word in _WORD.findall(name)]
 
 
 def is_of_reads(name: str) -> bool:
@@ -66,5 +72,5 @@ def is_no_gene(name: str) -> bool:
     """
     if name.isupper() and (name.startswith("ENSG") or (name.isalnum() and name[-1].isdigit())):
         return False  # most names of a matrix: the rest costs time
-    words = [word.lower() for word in _WORD.findall(name)]
+    words = _words_of(name)
     return not _OF_CASES.isdisjoint(words) or "".join(words) in _OF_ALL_GENES or is_of_reads(name) or names_case(name)

@@ -1,7 +1,7 @@
 """What is known of a dataset's uploads: the ledger's items with the documents that their jobs wrote."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -175,11 +175,20 @@ def shared_studies(studies: Iterable[Upload]) -> list[list[Upload]]:
 
     The UID is the one in the files of a study that was measured, else the study's name where that is a UID.
     """
+    return _under_several(studies, lambda study: str(study.result.get("study_uid") or uid_of(study.unit.study)))
+
+
+def shared_reads(samples: Iterable[Upload]) -> list[list[Upload]]:
+    """Return the samples of the same reads, by the hash of their files, that lie under several cases."""
+    return _under_several(samples, lambda sample: (sample.result.get("provenance") or {}).get("input_hash") or "")
+
+
+def _under_several(uploads: Iterable[Upload], identity: Callable[[Upload], str]) -> list[list[Upload]]:
     of: dict[str, list[Upload]] = {}
-    for study in studies:
-        if uid := str(study.result.get("study_uid") or uid_of(study.unit.study)):
-            of.setdefault(uid, []).append(study)
-    return [found for found in of.values() if len({study.unit.subject for study in found}) > 1]
+    for upload in uploads:
+        if known := identity(upload):
+            of.setdefault(known, []).append(upload)
+    return [found for found in of.values() if len({upload.unit.subject for upload in found}) > 1]
 
 
 def funnel(uploads: Sequence[Upload]) -> list[tuple[str, int]]:

@@ -18,9 +18,19 @@ from multimodal.clinical.report.page import amount, page_templates, percent
 from multimodal.imaging.radiomic_features import radiomic_feature
 from multimodal.ledger.unit import Modality, Status
 from multimodal.report.charts import MOST_NAMED, Z_SCALE, strip, z_box
-from multimodal.report.cohort import Cohort, Upload, funnel, has_ct, has_pet, lost, presence, shared_studies
+from multimodal.report.cohort import (
+    Cohort,
+    Upload,
+    funnel,
+    has_ct,
+    has_pet,
+    lost,
+    presence,
+    shared_reads,
+    shared_studies,
+)
 from multimodal.report.metrics import PRECISION, SAMPLE_METRICS, STUDY_METRICS, Metric, feature_distributions, number
-from multimodal.report.quality_checks import MEANINGS, SHARED_STUDY, meaning
+from multimodal.report.quality_checks import MEANINGS, SHARED_READS, SHARED_STUDY, meaning
 from multimodal.report.statistics import LEAST_VALUES, OUTLIER, Distribution
 from multimodal.report.tables import table_files
 
@@ -243,12 +253,12 @@ class CohortView:
 
     @cached_property
     def misfiled(self) -> list[tuple[list[tuple[str, str]], str]]:
-        """Studies that may lie under the wrong subject (names with addresses) and why: features of another."""
+        """Uploads that may lie under the wrong subject (names with addresses) and why: features of another."""
         other = [study for study in self.measured if _OTHER_PATIENT in study.warnings]
         groups = [(other, f"{MEANINGS[_OTHER_PATIENT]} ({_OTHER_PATIENT})")] if other else []
-        shared = [study for studies in self._shared for study in studies]
-        groups += [(shared, SHARED_STUDY)] if shared else []
-        return [([(self.label(s.name), self.href(s.name)) for s in studies], why) for studies, why in groups]
+        for shared, why in ((self._shared, SHARED_STUDY), (shared_reads(self.cohort.samples), SHARED_READS)):
+            groups += [([upload for uploads in shared for upload in uploads], why)] if shared else []
+        return [([(self.label(u.name), self.href(u.name)) for u in uploads], why) for uploads, why in groups]
 
     @property
     def figures(self) -> list[tuple[str, str]]:

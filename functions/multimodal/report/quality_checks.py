@@ -38,6 +38,7 @@ MEANINGS = {
 """Code of `QcWarning` → what it means, as a clause."""
 
 SHARED_STUDY = "the same StudyInstanceUID under several subjects: another patient's images, or one patient's two names"
+SHARED_READS = "the same reads under several cases: another patient's files, or one patient's two names"
 _UID = re.compile(r"[0-2](\.\d+){4,}")
 
 

@@ -387,6 +387,15 @@ def test_a_study_that_may_be_of_another_patient_is_what_stands_out_first() -> No
     assert not any("StudyInstanceUID" in Page(text).words for text in pages(cohort()).values() if text.startswith("<"))
 
 
+def test_samples_of_the_same_reads_stand_out_first() -> None:
+    documents, rows = world()
+    for name, digest in (("P-2", "a" * 64), ("P-3", "a" * 64), ("P-4", "b" * 64), ("P-5", "")):
+        documents.documents[f"genomics/made/{name}/run.json"] |= {"provenance": {"input_hash": digest}}
+    page = Page(pages(CohortReader(documents).read("made", rows))[INDEX])
+    assert "Look first at P-2 , P-3 : the same reads under several cases" in page.words
+    assert {"samples/P-2.html", "samples/P-3.html"} <= {link["href"] for link in page.all("a")}
+
+
 def test_every_warning_of_the_job_has_a_sentence() -> None:
     assert set(MEANINGS) == {str(warning) for warning in QcWarning}
     assert meaning("Half of the reads are ribosomal.") == "Half of the reads are ribosomal."

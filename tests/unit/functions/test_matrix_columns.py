@@ -178,3 +178,43 @@ def test_numbered_cases_beside_words_stay_cases(words: tuple[str, str]) -> None:
     world = ShapeWorld()
     world.take_file("m.tsv", line("case", "which", "VIM") + line(1, words[0], 3) + line(2, words[1], 7))
     assert world.linear("log2tpm_VIM") == {"1": [3.0], "2": [7.0]}
+
+
+@pytest.mark.parametrize("shared", ["batch_id", "project_id", "Plate ID", "center.id"])
+def test_a_number_that_many_cases_have_names_none(shared: str) -> None:
+    world = ShapeWorld()
+    item = world.take_file("m.tsv", line("sample", shared, "VIM") + line("s1", 1, 3) + line("s2", 1, 7))
+    assert item.status is Status.COMPLETED, world.message(item)
+    assert world.linear("log2tpm_VIM") == {"s1": [3.0], "s2": [7.0]}
+
+
+@pytest.mark.parametrize(("column", "cells"), [("stage", ("T1", "T2")), ("date of scan", ("2001-05-30", "2001-06-01"))])
+def test_words_of_numbered_cases_are_no_names(column: str, cells: tuple[str, str]) -> None:
+    world = ShapeWorld()
+    item = world.take_file("m.tsv", line("case", "VIM", column) + line(1, 3, cells[0]) + line(2, 7, cells[1]))
+    assert item.status is Status.COMPLETED, world.message(item)
+    assert world.linear("log2tpm_VIM") == {"1": [3.0], "2": [7.0]}
+
+
+@pytest.mark.parametrize("place", ["RMA", "VST", "LOG"])
+def test_cases_of_a_place_hold_no_logarithms(place: str) -> None:
+    world = ShapeWorld()
+    item = world.take_file("m.tsv", line("gene", f"{place}-001", f"{place}_002") + line("VIM", 3, 7))
+    assert item.status is Status.COMPLETED, world.message(item)
+
+
+@pytest.mark.parametrize("above", ["", "# made by x, on 2024-05-30\n", "# a, b, c\n#d, e, f\n"])
+@pytest.mark.parametrize("header", ["#gene,R01-001,R01-002", "# gene,R01-001,R01-002", '"#gene","R01-001","R01-002"'])
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_a_header_that_is_a_comment_is_the_header(above: str, header: str, delimiter: str) -> None:
+    world = ShapeWorld()
+    table = f"{header}\nVIM,3,7\nCD44,0,1.5\n".replace(",", delimiter)
+    item = world.take_file("m.csv", above + table)
+    assert item.status is Status.COMPLETED, world.message(item)
+    assert world.linear("log2tpm_VIM") == {"R01-001": [3.0], "R01-002": [7.0]}
+
+
+def test_a_comment_with_as_many_words_is_no_header() -> None:
+    world = ShapeWorld()
+    world.take_file("m.csv", "# counts, made by x, in Bern\ngene,R01-001,R01-002\nVIM,3,7\nCD44,0,1.5\n")
+    assert world.linear("log2tpm_VIM") == {"R01-001": [3.0], "R01-002": [7.0]}
