@@ -101,7 +101,8 @@ _BIRTH_DATE = re.compile(
 
 _AGED = re.compile(
     r"\b(?:age|aged|over)\b\W{0,3}(?:9\d|1[0-2]\d)\b(?![.,/-]?\d|%)"
-    r"|(?<![\d.,/-])(?:9\d|1[0-2]\d)(?:[ -]?(?:years?[ -]old|jährig\w{0,2}|jahre alt)\b| ?y/?o\b| (?:ans|años|anni)\b(?! (?:et|y|o|e) ))",
+    r"|(?<![\d.,/-])(?:9\d|1[0-2]\d)"
+    r"(?:[ -]?(?:years?[ -]old|jährig\w{0,2}|jahre alt)\b| ?y/?o\b| (?:ans|años|anni)\b(?! (?:et|y|o|e) ))",
     re.IGNORECASE,
 )
 
