@@ -15,8 +15,8 @@ from multimodal.genomics.gene_sets import set_feature, set_scores
 from multimodal.genomics.groups import gene_feature, matrix_assay, pin_assay, rna_group
 from multimodal.genomics.matrix_cases import CaseValues, MatrixCases
 from multimodal.genomics.matrix_content import Preamble, plain_bytes
-from multimodal.genomics.matrix_format import MAX_COLUMNS, NEGATIVE, combine_of
-from multimodal.genomics.matrix_names import TX2GENE, path_below_dataset
+from multimodal.genomics.matrix_format import MAX_COLUMNS, NEGATIVE, PER_MILLION, combine_of
+from multimodal.genomics.matrix_names import TX2GENE, is_quantification, path_below_dataset
 from multimodal.genomics.matrix_scale import ScaleEvidence
 from multimodal.genomics.matrix_source import check_width, matrix_cases
 from multimodal.genomics.quantification import Genes, read_tx2gene
@@ -36,6 +36,9 @@ from multimodal.tables.table import (
 )
 
 ROWS_PER_BATCH = 20
+
+_NEARLY_ALL = 0.9e6
+"""A program's TPM of all genes add up to a million; less than this is a part of them."""
 
 _LONGEST_LIST = 120
 """Characters of the names of genes in a warning."""
@@ -89,6 +92,8 @@ class ExpressionMatrix:
         self._counts: Counter[str] = Counter()
         self._scale = ScaleEvidence(self._matrix)
         self._first_problem: RowProblem | None = None
+        self._part: float | None = None
+        """What the values of a program's file add up to, if that is far below what the program writes."""
 
     def batches(self) -> Iterator[TableBatch]:
         """Yield the cases as records and problems.
@@ -104,6 +109,8 @@ class ExpressionMatrix:
         )
         read: list[TableRecord | RowProblem] = []
         for case in self._cases.cases():
+            if isinstance(case, CaseValues) and self._is_part(path, case.total):
+                self._part = case.total
             read.append(case if isinstance(case, RowProblem) else self._read(case))
             if len(read) == ROWS_PER_BATCH:
                 yield self._batch(read)
@@ -133,6 +140,13 @@ class ExpressionMatrix:
         if genes and genes.renamed:
             named = listed(genes.renamed, _LONGEST_LIST)
             yield f"Numbered names may be more of genes of the panel, and are not added up: {named}."
+        if self._part is not None:
+            total = f"{self._part:,.0f}"
+            yield f"The values add up to {total}, not to a million: the file is cut short, or genes were left out."
+
+    def _is_part(self, path: str, total: float) -> bool:
+        is_whole = is_quantification(path.rpartition("/")[2]) and self._matrix.unit in PER_MILLION
+        return is_whole and self._matrix.scale == "linear" and total < _NEARLY_ALL
 
     def refusal(self, error: BadInputError) -> Mapping[str, str]:
         """Return the report of a matrix that is rejected as a whole."""

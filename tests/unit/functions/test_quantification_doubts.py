@@ -76,6 +76,23 @@ def test_most_counts_on_its_own_strand_are_a_stranded_library() -> None:
     assert world.linear("log2counts_ENSG00000026025") == {"A": [260.0]}
 
 
+@pytest.mark.parametrize(("others", "is_told"), [(999_993, False), (400_000, True), (0, True)])
+@pytest.mark.parametrize("name", ["A/quant.genes.sf", "matrix.tsv"])
+def test_a_quantification_that_was_cut_short_is_told(name: str, others: int, is_told: bool) -> None:
+    """Its last genes are missing, and of the last transcripts' gene a part; a matrix may have fewer genes."""
+    world = ShapeWorld(**IDS)
+    rows = f"ENSG00000026025.16\t9\t8\t3\t1\nENSG00000026508.1\t9\t8\t4\t1\nENSG00000000003.1\t9\t8\t{others}\t1\n"
+    text = (
+        SALMON + rows
+        if "quant" in name
+        else "gene\tA\n" + "".join(f"{row.split()[0]}\t{row.split()[3]}\n" for row in rows.splitlines())
+    )
+    told = world.ledger.extra[world.take_file(name, text).unit.unit_id].get("warnings") or ()
+    warned = [warning for warning in told if "cut short" in warning]
+    assert len(warned) == (is_told and "quant" in name)
+    assert world.linear("log2tpm_ENSG00000026025") == {"A": [3.0]}
+
+
 def test_quantification_with_the_copy_on_y() -> None:
     world = ShapeWorld(**IDS)
     world.take_file(
