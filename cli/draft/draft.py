@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Sequence
+from itertools import chain, islice
 from pathlib import Path
 
 from rich.console import Console
@@ -110,10 +111,11 @@ def _read(csv: Path) -> tuple[list[Facts], int]:
 
 def _without_numbers(rows: Iterator[list[str]]) -> Iterator[list[str]]:
     """Yield a table's rows; refuse a first one that numbers the columns, which an upload would take for a case."""
-    for number, row in enumerate(rows):
-        if number == 0 and len(row) > 2 and [cell.strip() for cell in row] == [str(n + 1) for n in range(len(row))]:
-            raise CommandError("The first row below the header numbers the columns.", hint="Remove it.")
-        yield row
+    first = [[cell.strip() for cell in row] for row in islice(rows, 2)]
+    numbers = bool(first) and len(first[0]) > 2 and first[0] == [str(n + 1) for n in range(len(first[0]))]
+    if numbers and not any(row[:1] == ["2"] for row in first):  # case 1 may have 2 and 3 in its columns
+        raise CommandError("The first row below the header numbers the columns.", hint="Remove it.")
+    yield from chain(first, rows)
 
 
 def _check_header(header: Sequence[str]) -> None:

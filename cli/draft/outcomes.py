@@ -42,6 +42,7 @@ _HORIZON = re.compile(
     r"\b(mort|surv|survival|os) ?\d+$"
 )
 """An event within so many days or years, which says nothing of what was later."""
+_CODE = re.compile(r"\d ?[=:] ?\w+")
 
 _IN_DAYS_ABOVE = 300
 """Times without a unit that reach this are days rather than months."""
@@ -51,7 +52,7 @@ def add_labels(table: TableDraft) -> None:
     """Add target and labels to a draft, as far as its columns have them."""
     flags = [c for c in table.columns if c.kind == "flag" and c.timepoint == "outcome" and not _leaves_blank(table, c)]
     died = min((c for c in flags if _is_death(c) and not endpoint_of(c.source)), key=_has_horizon, default=None)
-    if died is None or _HORIZON.search(in_words(died.source)):
+    if died is None or _has_horizon(died):
         ended = died or next((c for c in flags if endpoint_of(c.source)), None)
         table.target = {"column": ended.source, "positive": ended.settings["false"]} if ended else {}
         return
@@ -95,8 +96,8 @@ def _is_death(column: Draft) -> bool:
 
 
 def _has_horizon(column: Draft) -> bool:
-    """Whether a name has a number, as the event within five years does (`OS_5y_event`)."""
-    return any(map(str.isdigit, column.source))
+    """Whether a name says that only so long is looked at (`OS_5y_event`); what codes stand for (`1=y`) does not."""
+    return bool(_HORIZON.search(in_words(_CODE.sub("", column.source))))
 
 
 def _add_dates(table: TableDraft) -> bool:

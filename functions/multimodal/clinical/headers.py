@@ -3,7 +3,7 @@
 import re
 import unicodedata
 
-AGE = re.compile(r"\b(age|alter|edad|eta|leeftijd|leeft|idade|alder|ika|wiek|vek)\b(?! of )")
+AGE = re.compile(r"\b(age|alter|edad|eta|leeftijd|leeft|idade|alder|ika|wiek|vek)\b(?![ -](?:of |adj|matched))")
 """Matches the words of a header of an age."""
 
 BIRTH = re.compile(

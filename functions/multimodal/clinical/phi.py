@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
 
-from multimodal.clinical.headers import AGE, in_words
+from multimodal.clinical.headers import AGE, in_words, without_accents
 from multimodal.clinical.names import has_shape_of_name, is_name
 from multimodal.ledger.errors import BadInputError, Reason
 from multimodal.ledger.text import listed, short_name
@@ -101,7 +101,8 @@ _BIRTH_DATE = re.compile(
 
 _AGED = re.compile(
     r"\b(?:age|aged|over)\b\W{0,3}(?:9\d|1[0-2]\d)\b(?![.,/-]?\d|%)"
-    r"|(?<![\d.,/-])(?:9\d|1[0-2]\d)(?:[ -]?(?:years?[ -]old|jährig\w{0,2}|jahre alt)\b| ?y/?o\b| (?:ans|años|anni)\b)",
+    r"|(?<![\d.,/-])(?:9\d|1[0-2]\d)"
+    r"(?:[ -]?(?:years?[ -]old|jährig\w{0,2}|jahre alt)\b| ?y/?o\b| (?:ans|años|anni)\b(?! (?:et|y|o|e) ))",
     re.IGNORECASE,
 )
 
@@ -165,11 +166,11 @@ def _as_seen(cell: str) -> str:
 
 
 def old_levels(header: str, levels: Iterable[str]) -> list[str]:
-    """Return the levels of an age that are of ages above 89 alone, or end above it.
+    """Return the levels of an age that are of ages above 89 alone, but for one without an end.
 
     Examples
     --------
-    >>> old_levels("Age group", ["95", "90-94", "80-89", "90+", ">=85", "90 and over"])
+    >>> old_levels("Age group", ["95", "90-94", "65-99", "90+", ">=85", "90 plus", "90 und älter"])
     ['95', '90-94']
     >>> old_levels("Age (months)", ["95"])
     []
@@ -183,11 +184,15 @@ _SHORTER = re.compile(r"\b(months?|mos?|weeks?|wks?|days?|monate|wochen|tage)\b"
 
 def _is_old(level: str) -> bool:
     ages = [int(number) for number in re.findall(r"\d+", level)]
-    return any(MAX_AGE < age < _OLDEST for age in ages) and not _NO_END.search(level)
+    is_above = bool(ages) and min(ages) > MAX_AGE and max(ages) < _OLDEST
+    return is_above and not _NO_END.search(without_accents(level.casefold()))
 
 
-_OLDEST = 130
-_NO_END = re.compile(r"[+<>≤≥]|\b(over|older|above|and|more)\b")
+_OLDEST = 110
+"""An age that nobody reaches: a level up to it has no end."""
+_NO_END = re.compile(
+    r"[+<>≤≥]|\d ?-$|(?<![a-z])(over|older|above|and|more|plus|up|inf|und|mehr|alter|et|mas|mais|oltre|ouder|aldre)\b"
+)
 
 
 class IdentifierGate:

@@ -110,6 +110,8 @@ def test_what_stands_for_not_known_is_found_below_thousands_of_values() -> None:
 def test_a_row_that_numbers_the_columns_is_no_case(tmp_path: Path) -> None:
     with pytest.raises(CommandError, match="numbers the columns"):
         drafted(tmp_path, f"{HEADER}1,2,3,4\n{BODY}")
+    numbered = "".join(f"{n},{n + 1},{n % 3 + 2}\n" for n in range(1, 31))
+    assert drafted(tmp_path, f"id,arm,grade\n{numbered}")[0].id.source == "id", "case 1 has 2 and 3 in its columns"
 
 
 @pytest.mark.parametrize("header", ["Excluded", "Eligible?", "screen_failure"])

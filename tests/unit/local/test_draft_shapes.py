@@ -665,6 +665,15 @@ def test_death_of_any_kind_over_all_time_is_the_target() -> None:
     assert (clinical["labels"]["died"], clinical["labels"]["time"]) == ("OS_event", "OS_months")
     clinical, _ = draft({"Outcome": ["Alive", "Died of disease", "Died of other causes"] * 10, "Age": AGE})
     assert clinical["labels"]["died"] == "Outcome"
+    status = {"OS_5y": ["1", "0", "0"] * 10, "Vital_status_2": ["dead", "alive"] * 15}
+    clinical, _ = draft({**status, "OS_months": numbers, "Age": AGE})
+    assert clinical["labels"]["died"] == "Vital_status_2"
+
+
+@pytest.mark.parametrize("header", ["Death (1=y, 0=n)", "Died: 1 = d, 0 = a", "Dead [0: n, 1: y]"])
+def test_what_codes_stand_for_is_no_horizon(header: str) -> None:
+    clinical, _ = draft({header: ["1", "0"] * 15, "OS_months": [n + 0.5 for n in range(30)], "Age": AGE})
+    assert clinical["labels"]["died"] == header
 
 
 def test_counts_of_days_are_dates_in_any_country() -> None:
