@@ -52,8 +52,9 @@ ID_NAME = re.compile(
 )
 
 CASE_NAME = re.compile(
-    r"\b(case|patient|subject|participant|record|person|fall|patienten)( submitter| study)? ?"
-    r"(id|no|nr|number|code|b(ar)?code|identifier)\b"
+    r"\b(case|patient|subject|participant|record|person|fall|patienten|pat|subj|paciente|paziente|probanden?|teilnehmer)"
+    r"( submitter| study)? ?(id|no|nr|num|number|nummer|code|b(ar)?code|identifier)\b|"
+    r"\bpt (id|no|nr|number)\b|\b(u?subj|p)id\b|\bpseudonym\b"
 )
 SEX_NAME = re.compile(
     r"\b(sex|gender|geschl(echt)?|sexe|sexo|sesso|geslacht|gesl|genre|genero|kon|kjonn|koen|sukupuoli|plec|pohlavi)\b|"

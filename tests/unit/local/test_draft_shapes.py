@@ -374,15 +374,16 @@ def test_a_file_that_is_no_dictionary_is_refused(tmp_path: Path) -> None:
         drafted(tmp_path, "id,Age\nA,1\nB,2\n", dictionary=tmp_path / "dictionary.csv")
 
 
-def test_several_rows_a_case_are_drafted_with_a_rule_to_be_checked(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["case_id", "pid", "PTID", "USUBJID", "PatNr", "Patientennummer", "Pseudonym"])
+def test_several_rows_a_case_are_drafted_with_a_rule_to_be_checked(tmp_path: Path, name: str) -> None:
     out = io.StringIO()
-    table = [["case_id", "treatment_id", "sex", "drug_given"]]
+    table = [[name, "treatment_id", "sex", "drug_given"]]
     table += [
         [f"C{n // 2:03}", f"T{n}", "female" if n // 2 % 2 else "male", "yes" if n % 2 else "no"] for n in range(60)
     ]
     csv.writer(out).writerows(table)
     config, text = drafted(tmp_path, out.getvalue())
-    assert config.id.source == "case_id"
+    assert config.id.source == name
     assert config.several_rows is not None
     assert re.search(r"# CHECK: \d+ cases are in several rows", text)
     found = Read(config, [out.getvalue().encode()])

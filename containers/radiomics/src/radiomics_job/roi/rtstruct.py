@@ -79,9 +79,10 @@ def read_structure_set(dataset: Dataset, limits: Limits) -> list[ContourSet]:
         if i.get("ReferencedROINumber") is not None
     }
     read = {number: _Contours() for number in stated}
+    points = 0
     for item in dataset.get("ROIContourSequence") or []:
-        read.setdefault(int(item.ReferencedROINumber), _Contours()).add(item)
-        _check_points(sum(contours.points for contours in read.values()), limits)
+        points += read.setdefault(int(item.ReferencedROINumber), _Contours()).add(item)
+        _check_points(points, limits)
     drawn: dict[str, list[NDArray[np.float64]]] = {}
     for number, contours in read.items():
         drawn.setdefault(frames.get(number, ""), []).extend(contour.points[0] for contour in contours.closed)
@@ -114,16 +115,17 @@ class _Contours:
     """The contours of one region, sorted by what they are."""
 
     def __init__(self) -> None:
-        self.points = 0
         self.closed: list[ClosedContour] = []
         self.left_out: Counter[str] = Counter()
         self.open_areas: list[float] = []
         self.images: list[tuple[NDArray[np.float64], Sequence[Dataset]]] = []
 
-    def add(self, item: Dataset) -> None:
-        """Read an item of ROIContourSequence; one region may have several."""
+    def add(self, item: Dataset) -> int:
+        """Read an item of ROIContourSequence, of which a region may have several; return how many points it has."""
+        before = len(self.closed)
         for contour in item.get("ContourSequence") or []:
             self._add(contour)
+        return sum(len(contour.points) for contour in self.closed[before:])
 
     def _add(self, contour: Dataset) -> None:
         kind = str(contour.get("ContourGeometricType") or "").strip().upper()
@@ -134,7 +136,6 @@ class _Contours:
             return
         points, rounding = _points(contour)
         if kind in _AREA_TYPES and len(points):
-            self.points += len(points)
             self.closed.append(ClosedContour(points, kind == _XOR, rounding))
             if contour.get("ContourImageSequence"):
                 self.images.append((points[0], contour.ContourImageSequence))
