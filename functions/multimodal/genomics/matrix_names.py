@@ -92,10 +92,12 @@ WHOSE_RULE = (
 
 
 _TRANSFORMED = re.compile(
-    r"(?<![a-z])(z[._ -]?scores?|vst|rlog|rma|fold[._ -]?changes?|log2?fc|median[._ -]?cent[a-z]*|cn[av]|gistic"
-    r"|methylation|percentiles?|ratios?)(?![a-z])",
+    r"(?<![a-z])(z[._ -]?scores?|vst|rlog|rma|fold[._ -]?changes?|log2?fc|median[._ -]?cent[a-z]*"
+    r"|percentiles?|ratios?)(?![a-z])",
     re.IGNORECASE,
 )
+_OTHER_DATA = re.compile(r"(?<![a-z])(cn[av]|gistic|methylation)(?![a-z])", re.IGNORECASE)
+"""What is no expression, unless a unit of expression stands beside it (`cohort_with_cnv_tpm.tsv`)."""
 _LOGARITHMS = re.compile(
     r"(?<![a-z])log(?:2|10)?[ .-]?(?:\(|tpm|cpm|fpkm|rpkm|counts)|(?<![a-z])log(?:2|10)(?![a-z0-9])|logp1",
     re.IGNORECASE,
@@ -113,10 +115,11 @@ def said_by(name: str) -> str:
     >>> said_by("counts_to_tpm.tsv")
     ''
     """
-    transformed = _TRANSFORMED.search(name.replace("_", "."))
+    name = name.replace("_", ".")
+    words = {match.lower().removesuffix("s") for match in _SAYS.findall(name)}
+    transformed = _TRANSFORMED.search(name) or (words <= {"count", "length"} and _OTHER_DATA.search(name))
     if transformed:
         return transformed[0].lower()
-    words = {match.lower().removesuffix("s") for match in _SAYS.findall(name.replace("_", "."))}
     words = {re.sub(r"fpkm.?uq", "fpkm-uq", word) for word in words}
     words -= {"length"} if len(words) > 1 else set()  # counts may be scaled by lengths
     word = words.pop() if len(words) == 1 else ""
@@ -140,7 +143,12 @@ def is_text(name: str) -> bool:
 
 def is_matrix(name: str) -> bool:
     """Whether a file directly in a dataset's folder may be a matrix; its content decides."""
-    return is_text(name) and not (is_notice(name) or _LIKE_A_SHEET.match(name) or _LIKE_TX2GENE.match(name))
+    return is_text(name) and not (is_notice(name) or _LIKE_A_SHEET.match(name) or _is_like_tx2gene(name))
+
+
+def _is_like_tx2gene(name: str) -> bool:
+    """Whether a file is called as a table of transcripts and genes, and not as values that were summed by one."""
+    return bool(_LIKE_TX2GENE.match(name)) and not said_by(name)
 
 
 def is_quantification(name: str) -> bool:
@@ -154,7 +162,7 @@ def rule_against(name: str) -> str:
         return ""
     if _LIKE_A_SHEET.match(name):
         return SHEET_RULE
-    if _LIKE_TX2GENE.match(name) and name != TX2GENE:
+    if _is_like_tx2gene(name) and name != TX2GENE:
         return TX2GENE_RULE
     if _SPREADSHEET.search(name):
         return SPREADSHEET_RULE

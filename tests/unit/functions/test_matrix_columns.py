@@ -218,3 +218,10 @@ def test_a_comment_with_as_many_words_is_no_header() -> None:
     world = ShapeWorld()
     world.take_file("m.csv", "# counts, made by x, in Bern\ngene,R01-001,R01-002\nVIM,3,7\nCD44,0,1.5\n")
     assert world.linear("log2tpm_VIM") == {"R01-001": [3.0], "R01-002": [7.0]}
+
+
+@pytest.mark.parametrize("name", ["cohort_with_cnv_tpm.tsv", "methylation_study_TPM.txt", "gene_tpm_tx2gene.tsv"])
+def test_a_name_with_the_unit_is_of_expression(name: str) -> None:
+    world = ShapeWorld()
+    item = world.take_file(name, line("gene", "R-1") + line("VIM", 3))
+    assert item.status is Status.COMPLETED, world.message(item)
