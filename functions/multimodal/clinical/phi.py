@@ -94,8 +94,10 @@ _ADDRESS = re.compile(
 )
 
 _BIRTH_DATE = re.compile(
-    r"\b(?:DOB|D\.O\.B\.|born|birth ?date|date of birth|geboren|née? le|nacid[oa]|nat[oa] il|født|född)\b\D{0,6}\d"
-    r"|\bgeb\. ?\d",
+    r"\b(?:DOB|D\.O\.B\.|born|birth ?date|date of birth)\b\D{0,6}\d"
+    # Of a child born at 38 weeks, or of how many were born, no date is said.
+    r"|\b(?:geboren|née? le|nacid[oa]|nat[oa] il|født|född|geb\.)\D{0,6}"
+    r"(?:\d{1,2}[./-]\d|[\w. ]{0,16}?\b(?:19|20)\d\d)",
     re.IGNORECASE,
 )
 

@@ -334,13 +334,13 @@ def _may_be_title(parsed: _Parsed) -> bool:
 def _is_title(parsed: _Parsed, following: Sequence[str], score: Score) -> bool:
     """Return whether a row is a title above a header that follows, or only groups its columns."""
     fewest = max(_FEWEST, 2 * max(sum(map(bool, parsed[delimiter])) for delimiter in DELIMITERS))
-    below = [_parsed([line]) for line in following]
-    header = next((n for n, row in enumerate(below) if not _may_be_title(row)), None)
+    below = enumerate(map(_parsed, zip(following)))  # lazily: a line may have thousands of cells
+    at, header = next(((n, row) for n, row in below if not _may_be_title(row)), (0, None))
     if header is None:
         return False
-    first = following[min(header + 1, len(following) - 1)]
+    first = following[min(at + 1, len(following) - 1)]
     for delimiter in DELIMITERS:
-        cells = below[header][delimiter]
+        cells = header[delimiter]
         is_wide = sum(map(bool, cells)) >= fewest and first.count(delimiter) >= len(cells) - 1
         if is_wide and score(cells) > score(parsed[delimiter]):
             return True
@@ -443,10 +443,14 @@ class _Lines:
 
         An error that comes before them is raised when the lines are asked for.
         """
-        passed, found, held = list[str](), list[str](), self.held
+        passed, found, held, size = list[str](), list[str](), self.held, 0
         try:
-            # However many blank lines there are, no more than this is held.
-            while len(found) < number and len(passed) < 4 * number and (line := next(self._made, None)) is not None:
+            # However many blank lines there are, or long ones, no more than this is held.
+            while len(found) < number and len(passed) < 4 * number and size <= self._limit:
+                self.held = held  # each line may be as long as the limit allows
+                if (line := next(self._made, None)) is None:
+                    break
+                size += len(line)
                 passed.append(line)
                 found += [] if _is_above_header(line) else [line]
             self._made = chain(self._again(passed), self._made)

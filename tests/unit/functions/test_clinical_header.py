@@ -229,3 +229,11 @@ def test_an_error_below_a_short_header_keeps_its_row() -> None:
     table = TableRows(encoded("id,x\n\n" + "y" * 200 + "\n", piece=10), len, max_columns=10, max_record=100)
     with pytest.raises(BadInputError, match="row 3 is longer"):
         list(table.batches(10, 1000))
+
+
+def test_rows_that_are_only_together_longer_than_a_row_can_be_are_read() -> None:
+    """As pandas writes a matrix: the first cell of the header is empty, so that the rows below it are looked at."""
+    rows = [f"c{n}," + ",".join(["1.25"] * 12) for n in range(30)]
+    header = "," + ",".join(f"g{n}" for n in range(12))
+    table = TableRows(encoded("\n".join([header, *rows]), piece=10_000), len, max_columns=20, max_record=200)
+    assert sum(len(batch) for _, batch in table.batches(100, 10_000)) == 30

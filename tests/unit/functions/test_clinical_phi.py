@@ -52,6 +52,7 @@ www.example.org/jane | Dorpsstraat 12
 """,
         Kind.BIRTH_DATE: """
 DOB 01/02/1950 | dob-12 | date of birth: 1950-01-02 | geb. 12.03.1950 | né le 12/03/1950 | nacido el 12/03/1950
+geb. 1950 | geboren am 3. 5. 1950 | né le 3 mars 1950 | Født: 1950
 """,
         Kind.AGE_ABOVE_89: """
 aged 92 | Age: 95 | age-95 | 92-year-old | 93 y/o | 92-jähriger Mann | 92 ans
@@ -94,7 +95,7 @@ AJCC 7th Edition | AJCC 8 | RECIST 1.1 | Cycle 3 Day 1 | Week 12 | Month 6 | 120
 Solid | Part-solid | Ground glass | Peripheral, spiculated | Central | Tis | Nx | M1a | VA | Male | Female | Cox Maze
 Mary Bird Perkins Cancer Center | Dana Farber | May | Rose Bengal | Jewish | Roman Catholic | Penicillin allergy
 Grover Disease | AB12-0034 | 10234-001A | SAMN01234567 | E-MTAB-1234 | 1.3.12.2 | 60 Gy in 2 plein | LC123456 | T10A562
-Angaben 5 | Weg 5
+Angaben 5 | Weg 5 | recién nacido 38 semanas | Nacido vivo 2 | geb. 12 Kinder | 90 ans et plus | 90 años o más
 """)
 
 
