@@ -8,7 +8,13 @@ from itertools import islice
 from pathlib import Path
 
 from cli.errors import UsageError
-from multimodal.genomics.matrix_names import case_of_quantification, is_matrix, is_quantification, rule_against_format
+from multimodal.genomics.matrix_names import (
+    case_of_quantification,
+    is_called_by_content,
+    is_matrix,
+    is_quantification,
+    rule_against_format,
+)
 from multimodal.ledger.unit import MATRIX_NAME
 
 _LINES = 250_000
@@ -96,32 +102,15 @@ def key_of_quantification(path: Path, key: str) -> str:
     above = path.resolve().parents
     depth = key.count("/")
     for more in range(3):
-        longer = "/".join([*(folder.name for folder in reversed(above[depth : depth + more])), key])
-        if case := case_of_quantification(longer):
-            if is_called_by_content(case):
-                break
+        folders = [folder.name for folder in reversed(above[depth : depth + more])]
+        if any(map(is_called_by_content, folders)):
+            break
+        longer = "/".join([*folders, key])
+        if case_of_quantification(longer):
             return longer
     raise UsageError(
         f"Whose is {path}?", hint="Put each quantification into a folder that is called as the case: R01-001/quant.sf."
     )
-
-
-def is_called_by_content(folder: str) -> bool:
-    """Whether a folder is called by what is in it (`00.RawData`), or as any computer has it (`Downloads`): by no case.
-
-    Examples
-    --------
-    >>> [is_called_by_content(folder) for folder in ("00.RawData", "Downloads", "R01-001", "07")]
-    [True, True, False, False]
-    """
-    return bool(_OF_NOBODY.fullmatch(folder)) and not folder.isdigit()
-
-
-_OF_NOBODY = re.compile(
-    r"(?:\d{1,2}[._-]?)?(?:(?:raw|clean|trimmed|filtered|demultiplexed|unaligned|basecalls|intensities)[._-]?)?"
-    r"(?:data|reads|fastqs?|fqs?|results?|out|outputs?|downloads?|uploads?|files|desktop|documents|te?mp)?",
-    re.IGNORECASE,
-)
 
 
 def advice_for(name: str) -> str:

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from cli.errors import UsageError
-from cli.sources.expression_files import is_called_by_content, is_expression, key_of_quantification
+from cli.sources.expression_files import is_expression, key_of_quantification
 from cli.sources.files import Source, SourceFile, files_below, folder_of, is_table
 from multimodal.genomics.keys import ACCESSIONS_CASE, CASE_RULE, SHEET_CASE, SHEETS, is_case_name
 from multimodal.genomics.matrix_names import (
@@ -16,6 +16,7 @@ from multimodal.genomics.matrix_names import (
     TX2GENE,
     case_of_quantification,
     is_beside_quantification,
+    is_called_by_content,
     is_matrix,
     is_quantification,
     matrix_unit,

@@ -59,7 +59,11 @@ _CONTENT = (
     r"|levels?|normali[sz]ed)"
 )
 _OF_CONTENT = re.compile(rf"^(?:{_CONTENT}[._-]*)+$", re.IGNORECASE)
-"""Files that are called by what they hold, and by no case."""
+_OF_NOBODY = re.compile(
+    r"(?:\d{1,2}[._-]?)?(?:(?:raw|clean|trimmed|filtered|demultiplexed|unaligned|basecalls|intensities)[._-]?)?"
+    r"(?:data|reads|fastqs?|fqs?|results?|out|outputs?|downloads?|uploads?|files|desktop|documents|te?mp)?",
+    re.IGNORECASE,
+)
 _BEHIND_CASE = re.compile(rf"(?<=.)(?:[._-](?:{_PROGRAM}|{_CONTENT}))+$", re.IGNORECASE)
 """As salmon's tutorial calls its folders (`R01-001_quant`), and people their files (`R01-001_counts.txt`)."""
 _BESIDE = re.compile(r"^(aux_info|libParams|logs?|_STARpass1|_STARgenome)$")
@@ -185,11 +189,22 @@ def is_beside_quantification(path: Sequence[str]) -> bool:
     return any(_BESIDE.match(part) for part in path[:-1]) or bool(_BESIDE_TABLE.search(path[-1]))
 
 
+def is_called_by_content(name: str) -> bool:
+    """Whether a file or folder is called by what it holds (`00.RawData`), or as any computer has it: by no case.
+
+    Examples
+    --------
+    >>> [is_called_by_content(name) for name in ("00.RawData", "Downloads", "gene_counts", "R01-001", "07")]
+    [True, True, True, False, False]
+    """
+    return bool(_OF_CONTENT.match(name) or _OF_NOBODY.fullmatch(name)) and not name.isdigit()
+
+
 def case_of_quantification(path: str) -> str:
     """Return whose quantification a file is, from its path below the dataset; empty when the path does not say.
 
-    The folder says it, whatever programs' folders are above or below it; else what precedes the program's name. An id
-    of a file (as GDC's downloads have) is nobody's name.
+    The folder says it, whatever folders of programs or results are above or below it; else what precedes the program's
+    name. An id of a file (as GDC's downloads have) is nobody's name.
 
     Examples
     --------
@@ -197,17 +212,20 @@ def case_of_quantification(path: str) -> str:
     ('R01-001', 'R01-001')
     >>> case_of_quantification("R01-001.genes.results")
     'R01-001'
-    >>> case_of_quantification("quant.sf")
+    >>> case_of_quantification("results/quant.sf")
     ''
     """
     *folders, name = path.split("/")
-    named = [folder for folder in folders if not _PROGRAMS.match(folder)]
+    named = [folder for folder in folders if _may_name_case(folder)]
     if not named:
         match = _QUANTIFICATION.match(name)
         stem = _TABLE.sub("", name) if match is None else match["case"] or ""
-        named = [stem.rstrip("._-")]
-        named = [stem for stem in named if not _PROGRAMS.match(stem) and not _OF_CONTENT.match(stem)]
+        named = list(filter(_may_name_case, [stem.rstrip("._-")]))
     return _BEHIND_CASE.sub("", named[0]) if len(named) == 1 and not _UUID.match(named[0]) else ""
+
+
+def _may_name_case(name: str) -> bool:
+    return not (_PROGRAMS.match(name) or is_called_by_content(name))
 
 
 def matrix_unit(dataset: str, path: str) -> Unit:

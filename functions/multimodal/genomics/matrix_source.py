@@ -58,7 +58,7 @@ def matrix_cases(
         return _quantified(found, chain([(1, names)], rows), config, path, {})
     if (found := find_quantification(names, head, matrix)) is not None:
         return _quantified(found, rows, config, path, genes() if found.needs_genes else {})
-    if is_named_so and not path.lower().removesuffix(".gz").endswith(".counts"):
+    if is_named_so and "/" in path and not path.lower().removesuffix(".gz").endswith(".counts"):
         raise invalid_matrix("it is called as a program's quantification, and its columns are not that program's")
     _check_name(path, matrix)
     if _has_genes(names, config):

@@ -43,8 +43,10 @@ _ADDRESS_PARTS = 4
 """So many last parts of a path of another machine are looked for below the dataset."""
 
 _DELIMITERS = (",", ";", "\t")
-_ABOVE = re.compile(r'(?:(?:[ \t,;]*|"?(?:#|sep=)[^\r\n]*)(?:\r\n|\r|\n))+', re.IGNORECASE)
-"""Empty lines, comments and Excel's `sep=;` above the header."""
+_ABOVE = re.compile(
+    r'(?:(?:[ \t,;]*|"?(?:#(?! ?(?:sample|rgid|rgsm)"?[,;\t])|sep=)[^\r\n]*)(?:\r\n|\r|\n))+', re.IGNORECASE
+)
+"""Empty lines, comments and Excel's `sep=;` above the header, which may be a comment itself."""
 _DRIVE = re.compile(r"^[A-Za-z]:")
 _ACCESSION = re.compile(r"^[SED]RR[0-9]{6,9}$")
 
@@ -184,7 +186,7 @@ def _parse(
     _find_repeated(samples)
     _find_alike(samples)
     if not samples:
-        raise _invalid(name, problems or ["it has a header and no rows"])
+        raise _invalid(name, problems or ["it has no rows of a sample"])
     return SampleSheet(samples, tuple(problems[:MAX_PROBLEMS]))
 
 
@@ -203,7 +205,11 @@ def _rows(text: str, name: str, needed: Sequence[str], known: Sequence[str]) -> 
         lines = list(csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text, known), strict=True))
     except csv.Error as error:
         raise _invalid(name, [f"it is not CSV: {error}"]) from error
-    header = [_FASTQ_LIST.get(name, name) for name in (cell.strip().lower() for cell in lines[0])] if lines else []
+    header = (
+        [_FASTQ_LIST.get(name, name) for name in (cell.strip().lstrip("# ").lower() for cell in lines[0])]
+        if lines
+        else []
+    )
     _check_header(name, header, needed, known)
     if len(lines) > MAX_ROWS:
         raise _invalid(name, [f"more than {MAX_ROWS} rows"])
@@ -218,7 +224,7 @@ def _rows(text: str, name: str, needed: Sequence[str], known: Sequence[str]) -> 
 def _delimiter(text: str, known: Sequence[str]) -> str:
     """Return what separates the columns: commas, or what spreadsheet programs of other countries write instead."""
     first = re.split(r"[\r\n]", text.lower(), maxsplit=1)[0]
-    columns = {d: {_FASTQ_LIST.get(c := cell.strip(' "'), c) for cell in first.split(d)} for d in _DELIMITERS}
+    columns = {d: {_FASTQ_LIST.get(c := cell.strip(' "#'), c) for cell in first.split(d)} for d in _DELIMITERS}
     return max(_DELIMITERS, key=lambda d: len(columns[d].intersection(known)))
 
 

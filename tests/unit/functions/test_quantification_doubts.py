@@ -2,6 +2,7 @@
 
 import pytest
 
+from multimodal.ledger.unit import Status
 from tests.unit.functions.test_matrix_doubts import line
 from tests.unit.functions.test_matrix_shapes import IDS, SALMON, ShapeWorld
 
@@ -155,6 +156,14 @@ def test_a_quantification_with_numbers_of_rows_is_no_matrix_of_its_columns() -> 
     assert "called as a program's quantification" in world.message(world.take_file("A/quant.genes.sf", text))
     assert "'TPM' says what it holds" in world.message(world.take_file("A.tsv", text))
     assert world.features.records == []
+
+
+@pytest.mark.parametrize("name", ["cohort.genes.results", "study.ReadsPerGene.out.tab"])
+def test_a_matrix_of_several_quantifications_may_be_called_as_one(name: str) -> None:
+    world = ShapeWorld(unit="counts")
+    item = world.take_file(name, line("gene_id", "R-1", "R-2") + line("VIM", 3, 7))
+    assert item.status is Status.COMPLETED, world.message(item)
+    assert "called as a program's" in world.message(world.take_file(f"A/{name}", line("gene", "R-1") + line("VIM", 3)))
 
 
 def test_a_strand_that_the_table_lacks_is_not_another_ones() -> None:

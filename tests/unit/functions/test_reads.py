@@ -422,6 +422,16 @@ def test_what_stands_above_the_header_is_skipped_and_rows_keep_their_numbers(abo
     assert sheet.samples["B"].problems[0].startswith(f"row {number}, column fastq_1")
 
 
+@pytest.mark.parametrize(
+    "header", ["#sample,fastq_1\n", "# Sample;FASTQ_1\r\n", '"#sample"\t"fastq_1"\n', "#RGSM,Read1File\n"]
+)
+@pytest.mark.parametrize("above", ["", "# sample sheet of the core facility\n"])
+def test_a_header_that_is_a_comment_is_the_header(above: str, header: str) -> None:
+    delimiter = next(d for d in ",;\t" if d in header)
+    sheet = parse_samplesheet(f"{above}{header}A{delimiter}a.fq.gz\n", "d", "raw")
+    assert [row.row for row in sheet.samples["A"].rows] == [2 + bool(above)]
+
+
 def test_row_with_a_bad_name_belongs_to_no_sample_and_is_told() -> None:
     sheet = _sheet("A,a.fq.gz,,\n-x,b.fq.gz,,\n")
     assert list(sheet.samples) == ["A"]
