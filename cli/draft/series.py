@@ -44,6 +44,6 @@ def ask_of_later_ones(columns: Sequence[Draft]) -> None:
                 column.checks += [_LATER] if number > first else []
 
 
-_NUMBERED_ONE = re.compile(r"(?:^|[\W_])(?:visit|mri|scan|[tvwm])?[\W_]?(\d{1,2})(?=[\W_]|$)", re.IGNORECASE)
+_NUMBERED_ONE = re.compile(r"(?:^|(?<!sigma)[\W_])(?:visit|mri|scan|[tvwm])?[\W_]?(\d{1,2})(?=[\W_]|$)", re.IGNORECASE)
 _FEW = 8
 _LATER = "is it measured later than the first of them? What is known after the treatment began tells the future"

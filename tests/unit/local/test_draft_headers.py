@@ -215,3 +215,19 @@ def test_a_score_that_is_adjusted_for_age_is_none() -> None:
     clinical, _ = draft({"Age-adjusted CCI": [n % 12 for n in range(30)], "age": AGE})
     found = next(c for c in clinical["columns"] if c["source"] == "Age-adjusted CCI")
     assert (found["unit"], "age" in found) == ("unknown", False)
+
+
+RADIOMIC = (
+    *("glszm_SmallAreaEmphasis", "glszm_SizeZoneNonUniformityNormalized", "glrlm_LongRunHighGrayLevelEmphasis"),
+    *("glcm_ClusterTendency", "glcm_ClusterShade", "glcm_MaximumProbability", "glcm_DifferenceAverage", "glcm_Imc1"),
+    *("gldm_DependenceEntropy", "shape_Maximum2DDiameterColumn", "shape_MajorAxisLength", "ngtdm_Busyness"),
+    *("firstorder_RobustMeanAbsoluteDeviation", "firstorder_90Percentile", "firstorder_RootMeanSquared"),
+)
+
+
+def test_what_pyradiomics_computes_is_drafted_unasked() -> None:
+    names = [f"log-sigma-{sigma}-0-mm-3D_{name}" for sigma in range(1, 6) for name in RADIOMIC]
+    rows = [[f"P-{n}", *(f"{(n * 37 + k * k) % 9973 / 7:.4f}" for k in range(len(names)))] for n in range(30)]
+    columns = draft_table(read_facts(["Case ID", *names], rows)).columns
+    assert {c.source for c in columns if c.timepoint in LATE or c.kind != "number"} == set()
+    assert {ask for c in columns for ask in c.checks if "range is a guess" not in ask} == set()
