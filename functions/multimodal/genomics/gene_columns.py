@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from multimodal.genomics.config import MatrixConfig
+from multimodal.genomics.keys import is_case_name
 from multimodal.genomics.matrix_format import invalid_matrix
 from multimodal.genomics.matrix_names import case_of_quantification, is_quantification
 from multimodal.genomics.no_genes import NAMES_CASES
@@ -283,13 +284,15 @@ def is_value(cell: str, matrix: MatrixConfig) -> bool:
 
 
 def case_of_column(name: str, matrix: MatrixConfig) -> str:
-    """Return the case that a column is called by: featureCounts names the alignment, R changes names when told to.
+    """Return the case that a column, or a row, is called by: featureCounts names the alignment, R changes names.
 
     Examples
     --------
     >>> case_of_column("bam/R01-001.Aligned.sortedByCoord.out.bam", matrix)  # doctest: +SKIP
     'R01-001'
     """
+    if matrix.case_names == "exact" and is_case_name(name):
+        return name
     plain, undone = called_by(name)
     return undone if matrix.case_names == "undo_r" else plain
 

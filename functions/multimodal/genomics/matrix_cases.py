@@ -7,6 +7,7 @@ from itertools import compress
 from typing import Protocol
 
 from multimodal.genomics.config import GenomicsConfig, MatrixConfig
+from multimodal.genomics.gene_columns import case_of_column
 from multimodal.genomics.keys import is_case_name
 from multimodal.genomics.matrix_format import (
     CellError,
@@ -120,7 +121,7 @@ class CaseRows:
         header = self._header
         if len(cells) != header.width:
             return _wrong_length(number, len(cells), header.width)
-        case = cells[header.id_at].strip()
+        case = case_of_column(cells[header.id_at].strip(), self._matrix)
         if case in header.columns_of:
             raise invalid_matrix(
                 f"row {number} and a column are both called as a gene of the panel, so what are cases?"

@@ -225,3 +225,20 @@ def test_a_name_with_the_unit_is_of_expression(name: str) -> None:
     world = ShapeWorld()
     item = world.take_file(name, line("gene", "R-1") + line("VIM", 3))
     assert item.status is Status.COMPLETED, world.message(item)
+
+
+@pytest.mark.parametrize("called", ["{}_quant", "{}.genes.results", "/data/{}.Aligned.sortedByCoord.out.bam", "{}.txt"])
+@pytest.mark.parametrize("rows_are", ["genes", "cases"])
+def test_a_case_that_is_called_by_a_file_is_the_same_whichever_way_round(called: str, rows_are: str) -> None:
+    first, second = (called.replace("{}", case) for case in ("R01-001", "R01-002"))
+    world = ShapeWorld()
+    item = world.take_file("m.tsv", lying(rows_are, [["x", "VIM", "CD44"], [first, 3, 0], [second, 7, 1.5]]))
+    assert item.status is Status.COMPLETED, world.message(item)
+    assert world.linear("log2tpm_VIM") == {"R01-001": [3.0], "R01-002": [7.0]}
+
+
+@pytest.mark.parametrize("rows_are", ["genes", "cases"])
+def test_exact_names_of_cases_stay(rows_are: str) -> None:
+    world = ShapeWorld(case_names="exact")
+    world.take_file("m.tsv", lying(rows_are, [["x", "VIM", "CD44"], ["A1_quant", 3, 0], ["B2_salmon", 7, 1.5]]))
+    assert world.linear("log2tpm_VIM") == {"A1_quant": [3.0], "B2_salmon": [7.0]}
