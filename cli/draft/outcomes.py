@@ -129,8 +129,10 @@ def _is_of_all(table: TableDraft, end: Draft) -> bool:
     """Whether a time or date is known of more cases than live, and than died: not of the ones or the others alone."""
     died = next(c for c in table.columns if c.source == table.labels["died"])
     counts = table.facts[died.source].values
-    sides = [sum(counts[value] for value in died.settings[side]) for side in ("true", "false")]
-    return table.facts[end.source].filled > max(sides) or not all(sides)
+    dead, living = (sum(counts[value] for value in died.settings[side]) for side in ("true", "false"))
+    # Survival is nothing that the living alone have, though more than have died may be lost.
+    others = 0 if _OVERALL.search(in_words(end.source)) else living
+    return table.facts[end.source].filled > max(dead, others) or not (dead and living)
 
 
 def _add_times(table: TableDraft) -> bool:

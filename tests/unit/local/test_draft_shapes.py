@@ -670,6 +670,15 @@ def test_death_of_any_kind_over_all_time_is_the_target() -> None:
     assert clinical["labels"]["died"] == "Vital_status_2"
 
 
+def test_a_survival_that_some_of_the_living_lack_is_a_time() -> None:
+    months = ["" if n % 6 == 1 else n + 0.5 for n in range(30)]
+    status = ["dead" if n in (2, 9) else "alive" for n in range(30)]
+    clinical, _ = draft({"Vital_status": status, "OS_months": months, "Age": AGE})
+    assert clinical["labels"]["time"] == "OS_months"
+    clinical, _ = draft({"Vital_status": status, "Months_to_last_contact": months, "Age": AGE})
+    assert "time" not in clinical["labels"]
+
+
 @pytest.mark.parametrize("header", ["Death (1=y, 0=n)", "Died: 1 = d, 0 = a", "Dead [0: n, 1: y]"])
 def test_what_codes_stand_for_is_no_horizon(header: str) -> None:
     clinical, _ = draft({header: ["1", "0"] * 15, "OS_months": [n + 0.5 for n in range(30)], "Age": AGE})
