@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from cli.draft.facts import plain
+from cli.draft.words import NOT_KNOWN, NOT_KNOWN_HERE, PAIRS, SUMMARIES, VITAL
 from multimodal.features.group import UPLOAD_TIME
 from tests.unit.functions.clinical_small import Read
 from tests.unit.local.test_draft_levels import cycled
@@ -354,3 +356,11 @@ def test_levels_of_ages_above_89_are_no_feature() -> None:
         assert column(clinical, "Age group")["kind"] in ("ordinal", "one_hot"), oldest
     clinical, _ = draft({"Age (months)": cycled("3-9", "80-120", "1"), "Hb": [10 + n for n in range(30)]})
     assert column(clinical, "Age (months)")["kind"] != "drop"
+
+
+def test_words_are_written_as_cells_are_compared() -> None:
+    """`weiß nicht` is compared as `weiss nicht`: a word in another spelling would never be met."""
+    words = NOT_KNOWN | NOT_KNOWN_HERE | SUMMARIES | VITAL | {word for pair in PAIRS for word in pair}
+    assert {word for word in words if plain(word) != word} == set()
+    clinical, _ = draft({"Smoker": cycled("ja", "nein", "Weiß nicht"), "Age": AGE})
+    assert column(clinical, "Smoker")["missing"] == ["Weiß nicht"]
