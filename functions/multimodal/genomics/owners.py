@@ -49,7 +49,7 @@ _WORDS = re.compile(
 _PARTS_OF_PATIENT = re.compile(
     r"[tn]\d{0,2}|(?:tumou?r|normal|primary|metastasis|mets?|biopsy|bx|relapse|recurrence|region|tp|timepoint|visit|week|wk|day|month)\d*"
     r"|d\d{1,2}|c\d+d\d+|\d{1,3}(?:h|hrs?|hours?|mins?|days?|wks?|weeks?|mo|months?)|\d+(?:[npum]m|[mun]g|gy)"
-    r"|cd\d+[a-z]?(?:neg|pos|minus|plus|hi|high|lo|low)?|h[234][abk]?\w*(?:ac|me\d)|atac|atacseq|adjacent|blood|pbmcs?|plasma|csf|ascites|ffpe|frozen|pdx|organoids?|pre|post|before|after|baseline",
+    r"|cd\d+[a-z]?(?:neg|pos|minus|plus|hi|high|lo|low)?|h[234][ab]?(?:k\d+)?(?:ac|me\d)|atac|atacseq|adjacent|blood|pbmcs?|plasma|csf|ascites|ffpe|frozen|pdx|organoids?|pre|post|before|after|baseline",
     re.IGNORECASE,
 )
 """Words for specimens and times of one patient: their expression is not to be added up. `D701` is a barcode's name."""

@@ -65,6 +65,7 @@ def test_two_samples_in_one_folder_are_seen(case: str, stems: list[str], samples
         ("R01-001", ["R01_001_L001", "r01-001_L002"]),
         ("R01-001", ["SRR7938741", "SRR7938742", "ERR1"]),
         ("R01-001", ["HJKLMDSX2_L1", "HABCDDSXY_L3"]),
+        ("P1", ["P1_H2NVWDSXC_L1", "P1_H2TJMDRXME2_L2"]),
         ("R01-001", ["V300012345_L01_501", "V300054321_L02_502"]),
         ("R01-001", ["20240131/reads", "20240207/reads"]),
         ("R01-001", ["run1/R01-001", "lane3/reads", "SRR7"]),
