@@ -346,6 +346,8 @@ def test_zeros_far_from_all_other_values_are_asked_about(lowest: int, asked: boo
 def test_bounds_beside_numbers_are_asked_about() -> None:
     _, text = draft({"PD-L1 TPS": cycled("<1", ">=50", "60", "1-49"), "Age": AGE})
     assert "do they overlap?" in text
+    _, text = draft({"Cigarettes": cycled("0", "1-10", "11-20", "20+"), "Age": AGE})
+    assert "do they overlap?" not in text
 
 
 def test_levels_of_ages_above_89_are_no_feature() -> None:
