@@ -420,8 +420,7 @@ def _category(facts: Facts, names: Names, timepoint: str, _day_zero: str | None)
     settings = {"name": name, "levels": levels}
     checks += [] if facts.no_numbers else ["what do the numbers stand for?"]
     checks += [_INTERVAL] if any(map(is_interval, levels)) and not all(map(is_interval, levels)) else []
-    bounds = [value for value in levels if limit_of(value, facts.numeral) is not None]
-    checks += [_OVERLAP] if bounds and facts.numbers else []
+    checks += [_OVERLAP] if _has_numbers_in_bounds(facts) else []
     checks += [_SEVERAL] if any(_parts(value) & levels.keys() for value in levels) else []
     checks += [_NAMES] if 2 * sum(map(is_person, levels)) >= len(levels) else []
     checks += ["is there an order? Then make it kind: ordinal"] if _is_ranked(facts) else []
@@ -443,6 +442,16 @@ def _parts(value: str) -> set[str]:
     """Return the values that a cell holds, if they are several (`bone; brain`)."""
     parts = re.split(r"\s*[;|,/&+]\s*", value)
     return {*parts} if len(parts) > 1 else set()
+
+
+def _has_numbers_in_bounds(facts: Facts) -> bool:
+    numbers = facts.numbers
+    limits = [(value, limit_of(value, facts.numeral)) for value in facts.no_numbers] if numbers else []
+    return any(
+        min(numbers) <= limit if re.search("[<≤]", value) else max(numbers) >= limit
+        for value, limit in limits
+        if limit is not None
+    )
 
 
 _OVERLAP = "bounds and numbers side by side, such as >50 and 60: do they overlap?"

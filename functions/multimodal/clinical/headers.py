@@ -3,7 +3,9 @@
 import re
 import unicodedata
 
-AGE = re.compile(r"\b(age|alter|edad|eta|leeftijd|leeft|idade|alder|ika|wiek|vek)\b(?![ -](?:of |adj|matched))")
+AGE = re.compile(
+    r"\b(age|alter|edad|eta|leeftijd|leeft|idade|alder|ika|wiek|vek)\b(?![ -](?:of |adj|matched|standard))"
+)
 """Matches the words of a header of an age."""
 
 BIRTH = re.compile(

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from cli.draft.facts import plain
+from cli.draft.words import NOT_KNOWN, NOT_KNOWN_HERE, PAIRS, SUMMARIES, VITAL
 from multimodal.features.group import UPLOAD_TIME
 from tests.unit.functions.clinical_small import Read
 from tests.unit.local.test_draft_levels import cycled
@@ -344,6 +346,8 @@ def test_zeros_far_from_all_other_values_are_asked_about(lowest: int, asked: boo
 def test_bounds_beside_numbers_are_asked_about() -> None:
     _, text = draft({"PD-L1 TPS": cycled("<1", ">=50", "60", "1-49"), "Age": AGE})
     assert "do they overlap?" in text
+    _, text = draft({"Cigarettes": cycled("0", "1-10", "11-20", "20+"), "Age": AGE})
+    assert "do they overlap?" not in text
 
 
 def test_levels_of_ages_above_89_are_no_feature() -> None:
@@ -354,3 +358,11 @@ def test_levels_of_ages_above_89_are_no_feature() -> None:
         assert column(clinical, "Age group")["kind"] in ("ordinal", "one_hot"), oldest
     clinical, _ = draft({"Age (months)": cycled("3-9", "80-120", "1"), "Hb": [10 + n for n in range(30)]})
     assert column(clinical, "Age (months)")["kind"] != "drop"
+
+
+def test_words_are_written_as_cells_are_compared() -> None:
+    """`weiß nicht` is compared as `weiss nicht`: a word in another spelling would never be met."""
+    words = NOT_KNOWN | NOT_KNOWN_HERE | SUMMARIES | VITAL | {word for pair in PAIRS for word in pair}
+    assert {word for word in words if plain(word) != word} == set()
+    clinical, _ = draft({"Smoker": cycled("ja", "nein", "Weiß nicht"), "Age": AGE})
+    assert column(clinical, "Smoker")["missing"] == ["Weiß nicht"]
