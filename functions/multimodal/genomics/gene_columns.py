@@ -72,11 +72,13 @@ _KINDS = _words(
 )
 """What values are called; a case is not."""
 
-_ALIGNMENT = re.compile(
-    r"(?:[._-]?(?:Aligned|sortedByCoord|toTranscriptome|markdup|dedup|sorted|sort|umi|primary|mkdup|md|rmdup|out|star|hisat2?))*"
-    r"\.(?:bam|sam|cram|cel(?:\.gz)?|txt|tsv|csv)$",
-    re.IGNORECASE,
+_DONE = (
+    "aligned sortedbycoord totranscriptome markdup mkdup rmdup dedup md sorted sort umi primary out star hisat2 hisat"
 )
+_FILE = re.compile(
+    rf"(?:mab|mas|marc|(?:zg\.)?lec|txt|vst|vsc)\.(?:(?:{'|'.join(_DONE[::-1].split())})[._-]?)*", re.IGNORECASE
+)
+"""How a file's name ends, with the steps before (`.Aligned.out.bam`): backwards, or a long cell would take minutes."""
 _BEHIND_CASE = re.compile(r"(?<=.)[._-](?:star_)?(?:quant|salmon|kallisto|rsem|stringtie|htseq|dragen)$", re.IGNORECASE)
 """How tximport and salmon's `quantmerge` call a column by the folder (`R01-001_quant`)."""
 _NUMBERED = re.compile(r"\.\d{1,2}$")
@@ -305,7 +307,8 @@ def _is_of_program(path: str) -> bool:
 def called_by(name: str) -> tuple[str, str]:
     """Return the case that a column's name says, as it is written, and with what R did to it undone."""
     path = re.sub(r"[/\\]+", "/", name)
-    without = case_of_quantification(path) if _is_of_program(path) else _ALIGNMENT.sub("", name)
+    end = _FILE.match(name[::-1])
+    without = case_of_quantification(path) if _is_of_program(path) else name[: -end.end()] if end else name
     if without and without != name:
         name = re.split(r"[/\\]", without)[-1]
     name = _BEHIND_CASE.sub("", name)

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from multimodal.genomics.gene_columns import called_by
 from multimodal.ledger.unit import Status
 from tests.unit.functions.test_matrix_doubts import line, lying
 from tests.unit.functions.test_matrix_shapes import ShapeWorld
@@ -242,3 +243,10 @@ def test_exact_names_of_cases_stay(rows_are: str) -> None:
     world = ShapeWorld(case_names="exact")
     world.take_file("m.tsv", lying(rows_are, [["x", "VIM", "CD44"], ["A1_quant", 3, 0], ["B2_salmon", 7, 1.5]]))
     assert world.linear("log2tpm_VIM") == {"A1_quant": [3.0], "B2_salmon": [7.0]}
+
+
+@pytest.mark.parametrize("step", ["md", "_sorted", ".umi"])
+def test_a_long_cell_of_steps_is_read_in_one_go(step: str) -> None:
+    """Searched from each of its letters, it would take minutes."""
+    assert called_by("P1" + step * 50_000 + ".bam")[0] == "P1"
+    assert called_by(step * 50_000)[0] == step * 50_000
