@@ -127,7 +127,7 @@ types: setup
 
 unit: setup
 	@$(PY) -m pytest -q -n 2 --dist loadfile tests/unit tests/contract tests/infrastructure tests/fuzz
-	@$(PY) -m pytest -q -r f --doctest-modules functions/multimodal containers/radiomics/src containers/rnaseq/src containers/survival/src
+	@$(PY) -m pytest -q -r f --doctest-modules cli functions/multimodal containers/radiomics/src containers/rnaseq/src containers/survival/src
 
 fuzz: setup ## 60 s of damaged studies per parser, of damaged tables and of sheets; FUZZ="--parser zip --seconds 10 --seed 7" changes that
 	@$(PY) -m tests.fuzz $(FUZZ)

@@ -88,8 +88,8 @@ def unknown_words(header: str) -> list[str]:
 
     Examples
     --------
-    >>> [unknown_words(name) for name in ("smoking_status", "PERMTH_INT", "conversion_to_dementia")]
-    [[], ['permth'], ['conversion']]
+    >>> [unknown_words(name) for name in ("smoking_status", "UCOD_heart", "conversion_to_dementia")]
+    [[], ['ucod'], ['conversion']]
     """
     return min((_LONGER.findall(_UNDERSTOOD.sub("|", words)) for words in sorted(_readings(header))), key=len)
 
