@@ -215,10 +215,15 @@ def test_a_header_that_is_a_comment_is_the_header(above: str, header: str, delim
     assert world.linear("log2tpm_VIM") == {"R01-001": [3.0], "R01-002": [7.0]}
 
 
-def test_a_comment_with_as_many_words_is_no_header() -> None:
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+@pytest.mark.parametrize("cases", ["R01-001,R01-002", "101,102"])
+@pytest.mark.parametrize("first", ["gene", "", "Hugo_Symbol"])
+def test_a_comment_with_as_many_words_is_no_header(delimiter: str, cases: str, first: str) -> None:
+    """Its words would be the cases."""
     world = ShapeWorld()
-    world.take_file("m.csv", "# counts, made by x, in Bern\ngene,R01-001,R01-002\nVIM,3,7\nCD44,0,1.5\n")
-    assert world.linear("log2tpm_VIM") == {"R01-001": [3.0], "R01-002": [7.0]}
+    table = f"# counts,made by x,in Bern\n{first},{cases}\nVIM,3,7\nCD44,0,1.5\n".replace(",", delimiter)
+    world.take_file("m.csv", table)
+    assert world.linear("log2tpm_VIM") == dict(zip(cases.split(","), [[3.0], [7.0]], strict=True))
 
 
 @pytest.mark.parametrize("name", ["cohort_with_cnv_tpm.tsv", "methylation_study_TPM.txt", "gene_tpm_tx2gene.tsv"])

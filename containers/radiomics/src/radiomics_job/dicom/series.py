@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -125,7 +126,7 @@ def _completed(images: Sequence[CtSlice]) -> Sequence[CtSlice]:
         stated: dict[str, set[str]] = {}
         for ct in images:
             stated.setdefault(ct.series_uid, set()).add(getattr(ct, attribute))
-        common = {uid: max(found) for uid, found in stated.items() if len(found) == 2 and "" in found}
+        common: dict[str, Any] = {uid: max(found) for uid, found in stated.items() if len(found) == 2 and "" in found}
         images = [replace(ct, **{attribute: common[ct.series_uid]}) if ct.series_uid in common else ct for ct in images]
     return images
 
