@@ -255,3 +255,13 @@ def test_a_long_cell_of_steps_is_read_in_one_go(step: str) -> None:
     """Searched from each of its letters, it would take minutes."""
     assert called_by("P1" + step * 50_000 + ".bam")[0] == "P1"
     assert called_by(step * 50_000)[0] == step * 50_000
+
+
+@pytest.mark.parametrize("label", ["ENSG00000002586.20{}_CD99", "ENSG00000002586.20{}|CD99", "CD99;ENSG00000002586{}"])
+@pytest.mark.parametrize("rows_are", ["genes", "cases"])
+def test_the_copy_on_y_is_summed_whatever_stands_beside_its_id(label: str, rows_are: str) -> None:
+    world = ShapeWorld(panel=("ENSG00000002586",), gene_ids="ensembl", gene_versions="ignore")
+    table: list[list[object]] = [["x", label.format(""), label.format("_PAR_Y")], ["A-1", 3, 1], ["B-2", 7, 2]]
+    item = world.take_file("m.tsv", lying(rows_are, table))
+    assert item.status is Status.COMPLETED, world.message(item)
+    assert world.linear("log2tpm_ENSG00000002586") == {"A-1": [4.0], "B-2": [9.0]}
