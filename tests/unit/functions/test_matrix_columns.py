@@ -265,3 +265,11 @@ def test_the_copy_on_y_is_summed_whatever_stands_beside_its_id(label: str, rows_
     item = world.take_file("m.tsv", lying(rows_are, table))
     assert item.status is Status.COMPLETED, world.message(item)
     assert world.linear("log2tpm_ENSG00000002586") == {"A-1": [4.0], "B-2": [9.0]}
+
+
+def test_one_row_of_a_wide_matrix_counts_nothing() -> None:
+    genes = ["VIM", *(f"G{at}A" for at in range(50_000))]
+    rows = [line(case, f"H{case}", *range(len(genes))) for case in (101, 102)]
+    world = ShapeWorld(unit="counts")
+    item = world.take_file("m.tsv", line("case", "hospital", *genes) + "".join(rows))
+    assert set(world.records()) == {"101", "102"}, world.message(item)
