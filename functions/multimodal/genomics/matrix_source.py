@@ -14,8 +14,8 @@ from multimodal.genomics.matrix_names import case_of_quantification, is_quantifi
 from multimodal.genomics.no_genes import is_no_gene
 from multimodal.genomics.quantification import Genes, Quantification, find_headerless, find_quantification, is_linear
 
-_HEAD_ROWS, _HEAD_CELLS = 50, 50_000
-"""Rows that are looked at to tell columns apart."""
+_FEWEST_ROWS, _HEAD_ROWS, _HEAD_CELLS = 3, 50, 50_000
+"""Rows that are looked at to tell columns apart: of wide ones few, and never one, whose slip would cost a gene."""
 
 
 def matrix_cases(
@@ -86,7 +86,7 @@ def check_width(names: Sequence[str]) -> None:
 def _head(rows: Iterator[Row]) -> list[Row]:
     head: list[Row] = []
     cells = 0
-    while len(head) < _HEAD_ROWS and cells < _HEAD_CELLS and (row := next(rows, None)) is not None:
+    while len(head) < (_HEAD_ROWS if cells < _HEAD_CELLS else _FEWEST_ROWS) and (row := next(rows, None)) is not None:
         head.append(row)
         cells += len(row[1])
     return head
@@ -128,7 +128,7 @@ def _check_row_numbers(names: Sequence[str], columns: Sequence[Sequence[str]], t
     """Reject numbers of rows beside a column of words that may be the cases' names."""
     first = [cell.strip() for cell in columns[0]] if columns else []
     starts = {int(cell) - at for at, cell in enumerate(first)} if all(map(str.isdecimal, first)) else set()
-    is_counted = len(starts) == 1 and (len(first) > 1 or starts <= {0, 1})  # of a wide matrix one row is looked at
+    is_counted = len(starts) == 1 and (len(first) > 1 or starts <= {0, 1})
     for at in sorted(text) if is_counted else ():
         if is_no_gene(names[at]):
             continue  # a stage, a date

@@ -267,9 +267,15 @@ def test_the_copy_on_y_is_summed_whatever_stands_beside_its_id(label: str, rows_
     assert world.linear("log2tpm_ENSG00000002586") == {"A-1": [4.0], "B-2": [9.0]}
 
 
-def test_one_row_of_a_wide_matrix_counts_nothing() -> None:
+def test_one_row_of_a_wide_matrix_decides_nothing() -> None:
+    """A word in it costs its case, and not the gene of all; and a number alone counts no rows."""
     genes = ["VIM", *(f"G{at}A" for at in range(50_000))]
-    rows = [line(case, f"H{case}", *range(len(genes))) for case in (101, 102)]
+    rows = [line(case, f"H{case}", *range(len(genes))) for case in (101, 205, 309)]
     world = ShapeWorld(unit="counts")
-    item = world.take_file("m.tsv", line("case", "hospital", *genes) + "".join(rows))
-    assert set(world.records()) == {"101", "102"}, world.message(item)
+    item = world.take_file(
+        "m.tsv", line("case", "hospital", *genes) + rows[0].replace("50000", "low") + "".join(rows[1:])
+    )
+    assert set(world.records()) == {"205", "309"}, world.message(item)
+    world = ShapeWorld(unit="counts")
+    world.take_file("m.tsv", line("case", "hospital", "VIM", "CD44") + line(101, "H101", 1, 2))
+    assert set(world.records()) == {"101"}
