@@ -29,6 +29,14 @@ _COPY_ON_Y = re.compile(r"^(ENS[A-Z]*G)R(?=\d{10})|_PAR_Y$")
 """How GENCODE marks the copy on Y of a gene of both sex chromosomes: until release 24, and until 43."""
 
 
+_NAMES_COPY_ON_Y = re.compile(r"ENS[A-Z]*GR\d{10}|_PAR_Y(?![A-Za-z0-9])")
+
+
+def is_copy_on_y(label: str) -> bool:
+    """Whether a label is of such a copy, with or without other names (`ENSG00000002586.20_PAR_Y_CD99`)."""
+    return bool(_NAMES_COPY_ON_Y.search(label))
+
+
 def gene_on_x(gene: str) -> str:
     """Return the gene's id on X for that of its copy on Y, and other ids as they are.
 

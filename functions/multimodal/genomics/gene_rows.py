@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from operator import add
 from typing import NamedTuple
 
-from multimodal.genomics.config import GenomicsConfig, MatrixConfig, gene_on_x
+from multimodal.genomics.config import GenomicsConfig, MatrixConfig, is_copy_on_y
 from multimodal.genomics.gene_columns import R_HINT, GeneColumns, is_described
 from multimodal.genomics.keys import is_case_name
 from multimodal.genomics.matrix_cases import CASE_RULE, CaseValues, MatrixGenes, Row, missing_cells
@@ -65,7 +65,7 @@ class _Names:
     def add(self, name: str, values: Sequence[float | None]) -> None:
         """Take a row."""
         key = self._key_of(name)
-        if gene_on_x(name) == name:
+        if not is_copy_on_y(name):
             if key in self.seen:
                 self.repeated.add(key)
             self.seen.add(key)

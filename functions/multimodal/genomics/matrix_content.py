@@ -4,12 +4,13 @@ import re
 import zlib
 from collections.abc import Iterable, Iterator
 
+from multimodal.genomics.gene_columns import is_heading
 from multimodal.ledger.errors import BadInputError, Reason
 
 _GZIP = b"\x1f\x8b"
 _PIECE = 256 * 1024
 _MARK = b"\xef\xbb\xbf"
-_ENDS_IN_VALUE = re.compile(rb'[\t,;]"?[-+.\d][^\t,;]*$')
+_ENDS_IN_VALUE = re.compile(rb'[\t,;]"?(?:[-+.\d][^\t,;]*|NA|NaN|null)"?$', re.IGNORECASE)
 
 MAX_PLAIN_BYTES = 8 * 1024**3
 """What a gzipped matrix may grow to: a thousand cases of every transcript in full precision."""
@@ -117,10 +118,11 @@ def _may_be_above(line: bytes, after_version: bool) -> bool:
 def _is_header(line: bytes, below: bytes) -> bool:
     """Whether a comment is the header (`#chr`, `#NAME`, `#ID`): the row below it has as many cells, and values."""
     row = below.partition(b"\n")[0].rstrip(b"\r")
-    return line.lstrip(_MARK).lstrip(b' "').startswith(b"#") and (
-        0 < line.count(b"\t") == row.count(b"\t")
-        or (bool(_ENDS_IN_VALUE.search(row)) and any(0 < line.count(d) == row.count(d) for d in (b",", b";")))
-    )
+    is_comment = line.lstrip(_MARK).lstrip(b' "').startswith(b"#")
+    if not is_comment or not _ENDS_IN_VALUE.search(row.rstrip(b"\t,; ")):
+        return False
+    between = next((d for d in (b"\t", b",", b";") if 0 < line.count(d) == row.count(d)), None)
+    return between is not None and not is_heading(row.split(between)[0].decode(errors="replace"))
 
 
 def _uncommented(text: bytes) -> bytes:

@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from multimodal.genomics.config import ENSEMBL_GENE, ExpressionUnit, GenomicsConfig, MatrixConfig, gene_on_x
+from multimodal.genomics.config import ENSEMBL_GENE, ExpressionUnit, GenomicsConfig, MatrixConfig, is_copy_on_y
 from multimodal.genomics.expression import log2_of_sum
 from multimodal.genomics.no_genes import is_no_gene, names_case
 from multimodal.ledger.errors import BadInputError, Reason
@@ -154,7 +154,7 @@ def _check_names(
     if "" in columns:
         place = next(at for at, name in enumerate(names) if not name and at != id_at)
         raise invalid_matrix(f"column {place + 1} has no name")
-    twice = [key for key, found in columns.items() if sum(gene_on_x(genes[at]) == genes[at] for at in found) > 1]
+    twice = [key for key, found in columns.items() if sum(not is_copy_on_y(genes[at]) for at in found) > 1]
     if twice and matrix.gene_ids == "ensembl":
         # A symbol may be several genes; an id is one, and which of its columns were the right one nobody can know.
         raise invalid_matrix(f"{len(twice)} gene ids have more than one column, such as {', '.join(twice[:3])}")

@@ -127,7 +127,8 @@ def _named_first(names: list[str], head: Sequence[Row], matrix: MatrixConfig) ->
 def _check_row_numbers(names: Sequence[str], columns: Sequence[Sequence[str]], text: Collection[int]) -> None:
     """Reject numbers of rows beside a column of words that may be the cases' names."""
     first = [cell.strip() for cell in columns[0]] if columns else []
-    is_counted = all(cell.isdecimal() for cell in first) and len({int(c) - at for at, c in enumerate(first)}) == 1
+    starts = {int(cell) - at for at, cell in enumerate(first)} if all(map(str.isdecimal, first)) else set()
+    is_counted = len(starts) == 1 and (len(first) > 1 or starts <= {0, 1})  # of a wide matrix one row is looked at
     for at in sorted(text) if is_counted else ():
         if is_no_gene(names[at]):
             continue  # a stage, a date

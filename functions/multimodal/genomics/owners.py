@@ -33,24 +33,35 @@ _MACHINE = re.compile(
 )
 """What sequencers and archives write, and parts of one sample: of several such names none is another patient."""
 
-_WORDS = re.compile(
-    "raw|clean|cleaned|trim|trimmed|filtered|filt|paired|val|fastp|cutadapt|qc|dedup|sorted|merged|combined|all|data|"
-    "rawdata|cleandata|fastqs?|fq|gz|reads?|rna|rnaseq|seq|sequences?|sequencing|resequenced|resequencing|samples?|top|"
-    "up|extra|pass|r1|r2|lanes?|flowcells?|fc|libs?|library|libraries|index|first|second|third|ii|iii|new|old|original|initial|main|pilot|redo|repeat|reads?|"
-    "novaseq|nextseq|hiseq|miseq|illumina|ilmn?|dnbseq|mgi|bgi|aviti|element|truseq|polya|mrna|totalrna|ribozero|stranded|"
-    "forward|reverse|f|r|s|fw|fwd|rv|rev|unpaired|fail|others?|non|rrna|(?:read|mate|pair|pe|end)[123]|o[12]|umis?|singletons?|orphans?|failed|unmerged|interleaved|copy|pe|se|single|end|sra|ena|geo|download|downloads|upload|output|out|results?|files?|project|bs|ds|basespace|"
-    "jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|"
-    "dec(?:ember)?",
-    re.IGNORECASE,
+
+def _any_of(table: str) -> re.Pattern[str]:
+    return re.compile("|".join(table.split()), re.IGNORECASE)
+
+
+_WORDS = _any_of(
+    r"""
+    raw clean cleaned trim trimmed filtered filt paired val fastp cutadapt qc dedup sorted merged combined all data
+    rawdata cleandata fastqs? fq gz reads? rna rnaseq seq sequences? sequencing resequenced resequencing samples?
+    top up extra pass r1 r2 lanes? flowcells? fc libs? library libraries index first second third ii iii new old
+    original initial main pilot redo repeat novaseq nextseq hiseq miseq illumina ilmn? dnbseq mgi bgi aviti element
+    truseq polya mrna totalrna ribozero stranded forward reverse f r s fw fwd rv rev unpaired fail others? non rrna
+    (?:read|mate|pair|pe|end)[123] o[12] umis? singletons? orphans? failed unmerged interleaved copy pe se single
+    end sra ena geo download downloads upload output out results? files? project bs ds basespace jan(?:uary)?
+    feb(?:ruary)? mar(?:ch)? apr(?:il)? may june? july? aug(?:ust)? sept?(?:ember)? oct(?:ober)? nov(?:ember)?
+    dec(?:ember)?
+    """
 )
 """What people write beside a sample's name, or for want of one."""
 
 
-_PARTS_OF_PATIENT = re.compile(
-    r"[tn]\d{0,2}|(?:tumou?r|normal|primary|metastasis|mets?|biopsy|bx|relapse|recurrence|region|tp|timepoint|visit|week|wk|day|month)\d*"
-    r"|d\d{1,2}|c\d+d\d+|\d{1,3}(?:h|hrs?|hours?|mins?|days?|wks?|weeks?|mo|months?)|\d+(?:[npum]m|[mun]g|gy)"
-    r"|cd\d+[a-z]?(?:neg|pos|minus|plus|hi|high|lo|low)?|h[234][ab]?(?:k\d+)?(?:ac|me\d)|atac|atacseq|adjacent|blood|pbmcs?|plasma|csf|ascites|ffpe|frozen|pdx|organoids?|pre|post|before|after|baseline",
-    re.IGNORECASE,
+_PARTS_OF_PATIENT = _any_of(
+    r"""
+    [tn]\d{0,2}
+    (?:tumou?r|normal|primary|metastasis|mets?|biopsy|bx|relapse|recurrence|region|tp|timepoint|visit|week|wk|day|month)\d*
+    d\d{1,2} c\d+d\d+ \d{1,3}(?:h|hrs?|hours?|mins?|days?|wks?|weeks?|mo|months?) \d+(?:[npum]m|[mun]g|gy)
+    cd\d+[a-z]?(?:neg|pos|minus|plus|hi|high|lo|low)? h[234][ab]?(?:k\d+)?(?:ac|me\d) atac atacseq adjacent blood
+    pbmcs? plasma csf ascites ffpe frozen pdx organoids? pre post before after baseline
+    """
 )
 """Words for specimens and times of one patient: their expression is not to be added up. `D701` is a barcode's name."""
 

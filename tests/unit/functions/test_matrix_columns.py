@@ -215,10 +215,15 @@ def test_a_header_that_is_a_comment_is_the_header(above: str, header: str, delim
     assert world.linear("log2tpm_VIM") == {"R01-001": [3.0], "R01-002": [7.0]}
 
 
-def test_a_comment_with_as_many_words_is_no_header() -> None:
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+@pytest.mark.parametrize("cases", ["R01-001,R01-002", "101,102"])
+@pytest.mark.parametrize("first", ["gene", "", "Hugo_Symbol"])
+def test_a_comment_with_as_many_words_is_no_header(delimiter: str, cases: str, first: str) -> None:
+    """Its words would be the cases."""
     world = ShapeWorld()
-    world.take_file("m.csv", "# counts, made by x, in Bern\ngene,R01-001,R01-002\nVIM,3,7\nCD44,0,1.5\n")
-    assert world.linear("log2tpm_VIM") == {"R01-001": [3.0], "R01-002": [7.0]}
+    table = f"# counts,made by x,in Bern\n{first},{cases}\nVIM,3,7\nCD44,0,1.5\n".replace(",", delimiter)
+    world.take_file("m.csv", table)
+    assert world.linear("log2tpm_VIM") == dict(zip(cases.split(","), [[3.0], [7.0]], strict=True))
 
 
 @pytest.mark.parametrize("name", ["cohort_with_cnv_tpm.tsv", "methylation_study_TPM.txt", "gene_tpm_tx2gene.tsv"])
@@ -250,3 +255,21 @@ def test_a_long_cell_of_steps_is_read_in_one_go(step: str) -> None:
     """Searched from each of its letters, it would take minutes."""
     assert called_by("P1" + step * 50_000 + ".bam")[0] == "P1"
     assert called_by(step * 50_000)[0] == step * 50_000
+
+
+@pytest.mark.parametrize("label", ["ENSG00000002586.20{}_CD99", "ENSG00000002586.20{}|CD99", "CD99;ENSG00000002586{}"])
+@pytest.mark.parametrize("rows_are", ["genes", "cases"])
+def test_the_copy_on_y_is_summed_whatever_stands_beside_its_id(label: str, rows_are: str) -> None:
+    world = ShapeWorld(panel=("ENSG00000002586",), gene_ids="ensembl", gene_versions="ignore")
+    table: list[list[object]] = [["x", label.format(""), label.format("_PAR_Y")], ["A-1", 3, 1], ["B-2", 7, 2]]
+    item = world.take_file("m.tsv", lying(rows_are, table))
+    assert item.status is Status.COMPLETED, world.message(item)
+    assert world.linear("log2tpm_ENSG00000002586") == {"A-1": [4.0], "B-2": [9.0]}
+
+
+def test_one_row_of_a_wide_matrix_counts_nothing() -> None:
+    genes = ["VIM", *(f"G{at}A" for at in range(50_000))]
+    rows = [line(case, f"H{case}", *range(len(genes))) for case in (101, 102)]
+    world = ShapeWorld(unit="counts")
+    item = world.take_file("m.tsv", line("case", "hospital", *genes) + "".join(rows))
+    assert set(world.records()) == {"101", "102"}, world.message(item)

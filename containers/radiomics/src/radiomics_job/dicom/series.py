@@ -1,9 +1,10 @@
 """CT slices into series: grouping, sorting by position, gap checks and the affine."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -119,20 +120,15 @@ def _with_common_frames(images: Sequence[CtSlice]) -> list[CtSlice]:
     return [replace(ct, frame_of_reference_uid=NO_COMMON_FRAME) if ct.series_uid in scattered else ct for ct in images]
 
 
-def _completed(images: Sequence[CtSlice]) -> list[CtSlice]:
+def _completed(images: Sequence[CtSlice]) -> Sequence[CtSlice]:
     """Give images without a frame of reference or kernel that of their series, where the others state only one."""
-    frames: dict[str, set[str]] = {}
-    kernels: dict[str, set[str]] = {}
-    for ct in images:
-        frames.setdefault(ct.series_uid, set()).add(ct.frame_of_reference_uid)
-        kernels.setdefault(ct.series_uid, set()).add(ct.kernel)
-    lacking = {uid for found in (frames, kernels) for uid, values in found.items() if len(values) == 2 and "" in values}
-    return [_like_its_series(ct, frames, kernels) if ct.series_uid in lacking else ct for ct in images]
-
-
-def _like_its_series(ct: CtSlice, frames: Mapping[str, set[str]], kernels: Mapping[str, set[str]]) -> CtSlice:
-    frame, kernel = (max(found[ct.series_uid]) if len(found[ct.series_uid]) == 2 else "" for found in (frames, kernels))
-    return replace(ct, frame_of_reference_uid=ct.frame_of_reference_uid or frame, kernel=ct.kernel or kernel)
+    for attribute in ("frame_of_reference_uid", "kernel"):
+        stated: dict[str, set[str]] = {}
+        for ct in images:
+            stated.setdefault(ct.series_uid, set()).add(getattr(ct, attribute))
+        common: dict[str, Any] = {uid: max(found) for uid, found in stated.items() if len(found) == 2 and "" in found}
+        images = [replace(ct, **{attribute: common[ct.series_uid]}) if ct.series_uid in common else ct for ct in images]
+    return images
 
 
 def _same_group(first: CtSlice, second: CtSlice) -> bool:
