@@ -54,9 +54,10 @@ def without_accents(small: str) -> str:
     >>> without_accents("prénom"), without_accents("fødselsår"), without_accents("płeć")
     ('prenom', 'fodselsar', 'plec')
     """
-    if small.isascii() or (small := small.translate(_UNDIVIDED)).isascii():
+    if small.isascii():
         return small
-    return "".join(c for c in unicodedata.normalize("NFKD", small) if not unicodedata.combining(c))
+    divided = "".join(c for c in unicodedata.normalize("NFKD", small) if not unicodedata.combining(c))
+    return divided if divided.isascii() else divided.translate(_UNDIVIDED)
 
 
 _UNDIVIDED = str.maketrans({"ø": "o", "ł": "l", "ß": "ss", "ı": "i", "đ": "d", "æ": "ae", "œ": "oe", "’": "'"})
