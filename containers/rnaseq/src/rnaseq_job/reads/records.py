@@ -55,12 +55,23 @@ class Block:
     """
 
     def __init__(self, capacity: int) -> None:
-        self._content = bytearray(capacity + REACH)  # so that a header can be read at any place
-        self._view = memoryview(self._content)
-        self.letters: NDArray[np.uint8] = np.frombuffer(self._content, np.uint8)
-        self._signed = self.letters.view(np.int8)  # bytes beyond ASCII are negative, so below the blank as well
-        self._is_control = np.empty(len(self._content), bool)
+        self._take(np.empty(capacity + REACH, np.uint8), np.empty(capacity, bool))
+
+    @classmethod
+    def several(cls, number: int, capacity: int) -> "list[Self]":
+        """Return blocks in one piece of memory, which has fewer and larger pages; no two are filled at once."""
+        is_control = np.empty(capacity, bool)
         np.empty(capacity)  # freed at once: malloc keeps freed pieces up to this size instead of faulting them in anew
+        blocks = [cls.__new__(cls) for _ in range(number)]
+        for block, letters in zip(blocks, np.empty((number, capacity + REACH), np.uint8), strict=True):
+            block._take(letters, is_control)
+        return blocks
+
+    def _take(self, letters: NDArray[np.uint8], is_control: NDArray[np.bool_]) -> None:
+        """Take memory: a text and, so that a header can be read at any place, what follows it."""
+        self.letters, self._is_control = letters, is_control
+        self._view = letters.data
+        self._signed = letters.view(np.int8)  # bytes beyond ASCII are negative, so below the blank as well
         self.fill(b"")
 
     def fill(self, beginning: bytes, more: "Reads | None" = None) -> None:
@@ -106,8 +117,8 @@ class Block:
 
     def pieces(self, starts: NDArray[np.int64], width: int) -> NDArray[np.uint64]:
         """Return some bytes (a multiple of eight) from each place on, as an (n, width / 8) array."""
-        places = len(self._content) - width + 1
-        view: NDArray[np.void] = np.ndarray((places,), np.dtype((np.void, width)), self._content, strides=(1,))
+        places = len(self.letters) - width + 1
+        view: NDArray[np.void] = np.ndarray((places,), np.dtype((np.void, width)), self.letters, strides=(1,))
         return view[starts].view(_WORD).reshape(len(starts), -1)
 
     def records(self) -> "Records":
@@ -173,8 +184,8 @@ class Records:
         """Return whether every record is valid: marks in place, some bases, as many qualities, no line too long."""
         letters, starts, lengths = self.block.letters, self.starts, self.lengths
         return bool(
-            (letters[starts[:, 0]] == _AT).all()
-            and (letters[starts[:, 2]] == _PLUS).all()
+            (letters.take(starts[:, 0]) == _AT).all()
+            and (letters.take(starts[:, 2]) == _PLUS).all()
             and (lengths[:, 1] == lengths[:, 3]).all()
             and lengths[:, 1].min() > 0
             and lengths.max() <= longest
@@ -264,7 +275,7 @@ class BlockReader:
         rest = b""
         with self._path.open("rb") as stored:
             more = self._reads(stored)
-            for block in cycle([Block(MAX_REST + PARTS * PART) for _ in range(2)]):
+            for block in cycle(Block.several(2, MAX_REST + PARTS * PART)):
                 block.fill(rest, more)
                 if block.size == len(rest):
                     return
